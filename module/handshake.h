@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Segment + state -> decision.  Pure: no skb, no namespace, no clock.
+ */
+#ifndef CB_HANDSHAKE_H
+#define CB_HANDSHAKE_H
+
+#include "cookie.h"
+#include "keyring.h"
+
+enum cb_action {
+	CB_PASS,		/* hand to the stack, untouched */
+	CB_DROP,
+	CB_ANSWER,		/* send the SYN-ACK in ctx->synack */
+	CB_REDEEM,		/* a cookie opened: the mode says what follows */
+};
+
+struct cb_decision {
+	enum cb_action action;
+	enum cb_reason reason;
+};
+
+/* What the host and the service allow; the caller fills it from sysctls, the
+ * listener and the route.
+ */
+struct cb_policy {
+	bool timestamps;	/* net.ipv4.tcp_timestamps */
+	bool sack;		/* net.ipv4.tcp_sack */
+	bool wscale;		/* net.ipv4.tcp_window_scaling */
+	bool ecn;		/* tcp_ecn 1 or 2, or a route feature */
+	bool drop_no_timestamps;/* service: no-timestamps drop */
+	bool auth_drop;		/* service: auth-option drop, or no keys */
+	u8 rcv_wscale;		/* shift to announce, 0..14 */
+	u16 mss;		/* MSS to announce, bytes */
+	u16 window;		/* window to announce, bytes, unscaled */
+};
+
+/* The SYN-ACK to send. Offers only what the SYN offered. */
+struct cb_synack {
+	u32 isn;		/* host order: the cookie */
+	u32 ack;		/* host order: SYN's SEQ + 1 */
+	u32 tsval, tsecr;	/* host order; valid if has & CB_OPT_TS */
+	u16 mss;		/* bytes */
+	u16 window;
+	u8 wscale;		/* valid if has & CB_OPT_WSCALE */
+	u8 has;			/* CB_OPT_MSS | WSCALE | SACK | TS */
+	bool ece;		/* ECN-setup SYN-ACK (RFC 3168 6.1.1) */
+};
+
+/* What an opened cookie says: all that a socket needs. */
+struct cb_opened {
+	struct cb_offer offer;
+	u32 cisn;		/* client's ISN, host order */
+	u32 isn;		/* ours, host order */
+	u32 age_ms;		/* since the SYN-ACK; 0 where unknown (no timestamps) */
+	u32 ts_off;		/* TSval of the socket = CLOCK_MONOTONIC ms + this */
+	u32 tsval;		/* client's TSval in the ACK (ts_recent) */
+	u32 epoch;
+	u8 rcv_wscale;		/* what the SYN-ACK announced */
+	bool timestamps;
+};
+
+/* Cheap checks of any SYN: flags and source (no listener, no key needed). */
+struct cb_decision cb_handshake_screen(const struct cb_segment *seg);
+
+/**
+ * cb_handshake_syn() - answer a SYN?
+ * @seg:	SYN with options parsed
+ * @pol:	what may be offered
+ * @ring:	keys; the caller holds rcu_read_lock()
+ * @now_ms:	CLOCK_MONOTONIC, ms
+ * @out:	the SYN-ACK, if the action is CB_ANSWER
+ *
+ * Return: CB_ANSWER/SYN_ANSWERED, CB_PASS/MSS_TOO_LOW|AUTH_PASSED, or
+ * CB_DROP/NO_TIMESTAMPS|AUTH_DROPPED.
+ */
+struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
+				    const struct cb_policy *pol,
+				    const struct cb_ring *ring, u64 now_ms,
+				    struct cb_synack *out);
+
+/**
+ * cb_handshake_ack() - does this ACK open a cookie?
+ *
+ * @seg with options parsed, ACK set, SYN and RST clear; @pol->rcv_wscale as
+ * announced.  A client's own choice between the forms: an ACK with a
+ * timestamp option opens as CB_FORM_TS only (RFC 7323 3.2: once negotiated,
+ * every segment carries it), one without as CB_FORM_ROWS only.
+ *
+ * Return: CB_REDEEM/COOKIE_ACCEPTED and @out, or
+ * CB_DROP/BAD_COOKIE|COOKIE_EXPIRED.
+ */
+struct cb_decision cb_handshake_ack(const struct cb_segment *seg,
+				    const struct cb_policy *pol,
+				    const struct cb_ring *ring, u64 now_ms,
+				    struct cb_opened *out);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The modes behind one ops struct, and the context that carries a segment
+ * through the two hooks.
+ *
+ *	PRE_ROUTING  hooks.c: parse -> service -> handshake_screen
+ *		SYN	ops->offer()  -> cb_handshake_syn()  -> cb_reply_synack()
+ *		ACK	ops->known()  -> cb_handshake_ack()  -> ops->opened()
+ *	LOCAL_IN     hooks.c: parse -> service -> ops->deliver()
+ *
+ * Nothing is carried from PRE_ROUTING to LOCAL_IN (list receive, NFQUEUE): an
+ * opened cookie is opened again there.
+ */
+#ifndef CB_MODE_H
+#define CB_MODE_H
+
+#include <linux/skbuff.h>
+#include <linux/netfilter.h>
+#include "handshake.h"
+#include "net.h"
+#include "service.h"
+
+struct cb_ctx {
+	struct sk_buff *skb;
+	const struct nf_hook_state *state;	/* net, in, out, hook */
+	struct cb_net *cbn;
+	const struct cb_service *svc;
+	const struct cb_ring *ring;
+	u64 now_ms;				/* CLOCK_MONOTONIC */
+	struct cb_segment seg;
+	struct cb_policy policy;
+	struct cb_synack synack;
+	struct cb_opened opened;
+};
+
+/* All: softirq or process context with BH off, rcu_read_lock() held. */
+struct cb_mode_ops {
+	const char *name;
+	/* SYN: may it be answered? Fills ctx->policy. CB_ANSWER: go on. */
+	struct cb_decision (*offer)(struct cb_ctx *ctx);
+	/* Not a SYN: is it of a connection the host knows? true: pass it on. */
+	bool (*known)(struct cb_ctx *ctx);
+	/* A cookie opened at PRE_ROUTING. */
+	struct cb_decision (*opened)(struct cb_ctx *ctx);
+	/* LOCAL_IN, segment of no known connection; NULL: not used. */
+	struct cb_decision (*deliver)(struct cb_ctx *ctx);
+};
+
+extern const struct cb_mode_ops cb_mode_local;	/* local.c */
+const struct cb_mode_ops *cb_mode_by_id(u8 mode);	/* mode.c; NULL: not built */
+
+/* hooks.c */
+int cb_hooks_register(struct net *net);
+void cb_hooks_unregister(struct net *net);
+/* The one way in for the iptables target: same path, service given. */
+unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *state,
+			   const struct cb_service *svc);
+
+/**
+ * cb_reply_synack() - turn ctx->skb, a SYN, into the SYN-ACK and send it
+ *
+ * Consumes the skb in every case. In the SYN's own buffer if it is not
+ * shared, else in a copy. `route`: routed like the host's own replies
+ * (rp_filter, policy routing, OUTPUT hooks); `reflect`: back through the
+ * qdisc of the device it came from. reply.c.
+ *
+ * Return: CB_R_SYN_ANSWERED, or why not (NO_ROUTE, NO_MEMORY, REPLY_FAILED).
+ */
+enum cb_reason cb_reply_synack(struct cb_ctx *ctx);
+
+/**
+ * cb_local_accept() - make a socket of an opened cookie (LOCAL_IN, last)
+ *
+ * The contract over the two socket paths, compat/: 6.8 and later attach a
+ * request sock to the skb, 6.1 makes the child here. On CB_R_COOKIE_ACCEPTED
+ * the skb goes on to the stack (NF_ACCEPT) and becomes the first segment of
+ * the child; on any other reason nothing was made and the caller drops it.
+ * Asked first: checksum, listener, accept queue, xfrm policy, MD5, filter,
+ * LSM.
+ */
+enum cb_reason cb_local_accept(struct cb_ctx *ctx, struct sock *listener);
+
+/* Counting and tracing: stats.c. observed: engagement `observe`. */
+void cb_count(const struct cb_service *svc, enum cb_reason reason, bool observed);
+
+/* gate.c: may this source prefix be answered once more? Keyed hash, fixed
+ * table, randomised threshold (CVE-2016-5696). Context: softirq.
+ */
+struct cb_gate *cb_gate_alloc(void);
+void cb_gate_free(struct cb_gate *gate);
+bool cb_gate_pass(struct cb_gate *gate, const struct cb_tuple *tuple, u64 now_ms,
+		  unsigned int per_second);
+
+#endif

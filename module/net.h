@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Per-namespace state and its lifetime.
+ *
+ * A namespace costs nothing but this struct until its first service is
+ * committed: then the hooks are registered and the key ring starts.  They stay
+ * until the namespace goes or the last service is removed.
+ *
+ * Packet path: RCU readers only (rcu_read_lock is held in every hook).
+ * Control path: cb_net->lock, process context.
+ */
+#ifndef CB_NET_H
+#define CB_NET_H
+
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+#include "keyring.h"
+
+struct cb_table;
+struct cb_gate;
+struct cb_net_stats;
+struct ctl_table;
+struct ctl_table_header;
+
+/* Sysctls net.cookiebox.*; read with READ_ONCE on the packet path. */
+struct cb_sysctl {
+	unsigned int epoch_seconds;	/* 2..3600, 32 */
+	unsigned int default_reply;	/* enum cb_reply */
+	unsigned int invalid_rate;	/* RSTs per second and source prefix: 0..1000, 8 */
+};
+
+struct cb_net {
+	struct net *net;
+	struct mutex lock;		/* every writer of this struct */
+	struct cb_table __rcu *table;	/* services; never NULL once initialised */
+	struct cb_ring __rcu *ring;	/* NULL until the first service or key set */
+	struct cb_gate *gate;		/* answer-or-not limiter (gate.c) */
+	struct cb_sysctl sysctl;
+
+	/* keyring.c, under lock; secrets are zeroed on exit */
+	struct cb_master master[2];	/* [0] seals, [1] from the next epoch on */
+	bool master_pending;
+	u8 nonce[CB_NONCE_LEN];		/* fresh at every load */
+	struct delayed_work ring_work;	/* advances the ring */
+
+	bool hooks_registered;		/* under lock */
+	struct ctl_table_header *sysctl_header;
+	struct ctl_table *sysctl_table;
+};
+
+extern unsigned int cb_net_id;
+
+static inline struct cb_net *cb_net(const struct net *net)
+{
+	return net_generic(net, cb_net_id);
+}
+
+int cb_net_register(void);	/* pernet operations; module init */
+void cb_net_unregister(void);
+
+/* Registers the hooks and starts the key ring if not done. Holds cbn->lock. */
+int cb_net_start(struct cb_net *cbn);
+/* Takes the hooks off again when no service is left. Holds cbn->lock. */
+void cb_net_stop(struct cb_net *cbn);
+
+/* sysctl.c */
+int cb_sysctl_init(struct cb_net *cbn);
+void cb_sysctl_exit(struct cb_net *cbn);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one table of outcomes.  It feeds the enum, the counters, the netlink
+ * names, `cookiebox stats --explain` and Documentation/counters.rst.
+ *
+ * R(SYMBOL, name, class, sentence)
+ *
+ * class says what happened to the segment:
+ *	ANSWER	cookiebox sent a segment of its own in return
+ *	PASS	the segment went on to the host's own stack, untouched
+ *	ACCEPT	the segment went on, and a connection was made of it
+ *	DROP	the segment was dropped
+ *
+ * Append only: the numbers are part of the trace format.  This file has no
+ * include guard on purpose: it is included once per meaning of R().
+ */
+#define CB_REASONS(R) \
+	R(SYN_ANSWERED, syn_answered, ANSWER, \
+	  "SYN answered with a cookie; nothing is remembered") \
+	R(COOKIE_ACCEPTED, cookie_accepted, ACCEPT, \
+	  "ACK opened a cookie and became a connection of the listener") \
+	R(ALLOW_LISTED, allow_listed, PASS, \
+	  "source is on the service's allow list and is never challenged") \
+	R(SYN_KNOWN_TUPLE, syn_known_tuple, PASS, \
+	  "SYN for a connection the host still knows; the stack decides (challenge ACK, TIME_WAIT)") \
+	R(NO_LISTENER, no_listener, PASS, \
+	  "nobody listens on the destination; the stack answers as for any closed port") \
+	R(NOT_LOCAL, not_local, PASS, \
+	  "destination is not an address of this host, so local mode has nothing to do") \
+	R(SYNCOOKIES_OFF, syncookies_off, PASS, \
+	  "net.ipv4.tcp_syncookies is 0, so this kernel would reset the ACK; set it to 1 or 2") \
+	R(MSS_TOO_LOW, mss_too_low, PASS, \
+	  "client's MSS is below the lowest class a cookie can hold; the stack answers") \
+	R(LISTENER_UNSUPPORTED, listener_unsupported, PASS, \
+	  "listener has a feature a cookie cannot serve (see the documentation); the stack answers") \
+	R(AUTH_PASSED, auth_passed, PASS, \
+	  "SYN carries TCP-MD5 or TCP-AO and the listener has keys; the stack answers") \
+	R(NOT_OURS, not_ours, PASS, \
+	  "segment belongs to nothing known here; the stack answers with its own RST") \
+	R(BAD_COOKIE, bad_cookie, DROP, \
+	  "ACK number is no cookie of ours for this tuple and client ISN") \
+	R(COOKIE_EXPIRED, cookie_expired, DROP, \
+	  "echoed timestamp is no recent one of ours: cookie too old, or forged") \
+	R(BAD_CHECKSUM, bad_checksum, DROP, \
+	  "TCP checksum is wrong") \
+	R(BAD_HEADER, bad_header, DROP, \
+	  "TCP header is truncated, or its data offset is under 5 or past the end") \
+	R(BAD_OPTIONS, bad_options, DROP, \
+	  "TCP options are malformed or repeated") \
+	R(BAD_FLAGS, bad_flags, DROP, \
+	  "SYN together with FIN or RST") \
+	R(BAD_SOURCE, bad_source, DROP, \
+	  "source is multicast, broadcast, 0/8, loopback off lo, or an address of this host") \
+	R(FRAGMENT, fragment, DROP, \
+	  "SYN is an IP fragment") \
+	R(AUTH_DROPPED, auth_dropped, DROP, \
+	  "SYN carries TCP-MD5 or TCP-AO, which a cookie cannot answer") \
+	R(NO_TIMESTAMPS, no_timestamps, DROP, \
+	  "SYN without timestamps, refused by the service's no-timestamps setting") \
+	R(QUEUE_FULL, queue_full, DROP, \
+	  "listener's accept queue is full; the client will retransmit") \
+	R(REFUSED_BY_HOST, refused_by_host, DROP, \
+	  "socket filter, IPsec policy, TCP-MD5 or security module of the listener said no") \
+	R(NO_MEMORY, no_memory, DROP, \
+	  "memory for the reply or for the connection was refused") \
+	R(NO_ROUTE, no_route, DROP, \
+	  "no route back to the source, or rp_filter refuses it") \
+	R(DEFERRED, deferred, DROP, \
+	  "bare ACK for a deferred-accept listener; the first data will redeem the cookie") \
+	R(INVALID_DROPPED, invalid_dropped, DROP, \
+	  "segment belongs to nothing known here, and the service drops such segments") \
+	R(RACE_LOST, race_lost, DROP, \
+	  "another CPU made the connection first; the client's retransmission finds it") \
+	R(REPLY_FAILED, reply_failed, DROP, \
+	  "SYN-ACK could not be built or was refused by the output path")
+
+#ifndef CB_REASON_ENUM
+#define CB_REASON_ENUM
+enum cb_reason {
+#define R(sym, name, class, sentence) CB_R_##sym,
+	CB_REASONS(R)
+#undef R
+	CB_R_COUNT,
+	CB_R_NONE = CB_R_COUNT,	/* nothing to count: not cookiebox's business */
+};
+
+enum cb_reason_class { CB_CLASS_ANSWER, CB_CLASS_PASS, CB_CLASS_ACCEPT, CB_CLASS_DROP };
+#endif
