@@ -72,13 +72,20 @@ const struct cb_slot *cb_ring_sealing(const struct cb_ring *ring, u64 now_ms);
 const struct cb_slot *cb_ring_at(const struct cb_ring *ring, u64 then_ms);
 /* Slot of epoch number @epoch, or NULL. */
 const struct cb_slot *cb_ring_slot(const struct cb_ring *ring, u32 epoch);
+/* Slots that seal just before and just after @slot, by start time, or NULL. */
+const struct cb_slot *cb_ring_before(const struct cb_ring *ring, const struct cb_slot *slot);
+const struct cb_slot *cb_ring_after(const struct cb_ring *ring, const struct cb_slot *slot);
 
 #ifdef __KERNEL__
 struct cb_net;
 struct netlink_ext_ack;
 
-int cb_keyring_init(struct cb_net *cbn);	/* random master, local clock */
+int cb_keyring_init(struct cb_net *cbn);	/* secrets come at first use */
 void cb_keyring_exit(struct cb_net *cbn);	/* zeroes and frees */
+
+/* Process context, cb_net->lock held by the caller (net.c). */
+int cb_keyring_start(struct cb_net *cbn);
+void cb_keyring_stop(struct cb_net *cbn);
 
 /* All below: process context, take cb_net->lock, may sleep. */
 struct cb_master {
@@ -92,5 +99,17 @@ int cb_keyring_rotate(struct cb_net *cbn, bool now, struct netlink_ext_ack *exta
 int cb_keyring_epoch_changed(struct cb_net *cbn);	/* sysctl epoch_seconds */
 int cb_keyring_set_flow(struct cb_net *cbn, const struct cb_flow_pair *pairs,
 			unsigned int n, struct netlink_ext_ack *extack);
+
+struct cb_key_info {			/* holds secrets: zero it after use */
+	struct cb_master master;	/* seals */
+	struct cb_master next;		/* seals from the next epoch on, if pending */
+	bool pending;
+	u8 n_pairs;
+	u32 epoch;			/* seals */
+	u32 floor;			/* wall: what to save, one epoch ahead */
+	u64 next_ms;			/* until the next epoch begins */
+	struct cb_flow_pair pair[CB_FLOW_PAIRS];	/* newest first */
+};
+int cb_keyring_read(struct cb_net *cbn, struct cb_key_info *out);
 #endif
 #endif

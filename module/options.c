@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The TCP options, read once (RFC 9293 3.2, RFC 7323, RFC 2018).
+ *
+ * Owns no state.  Invariants: nothing outside [p, p + len) is read; every step
+ * moves forward by at least one byte, so the loop is bounded by len.  Called
+ * by the hooks after the header was parsed, in any context.
+ */
+#include "segment.h"
+#include "bytes.h"
+
+enum opt_kind {
+	OPT_EOL = 0,
+	OPT_NOP = 1,
+	OPT_MSS = 2,
+	OPT_WSCALE = 3,
+	OPT_SACK_PERM = 4,
+	OPT_TS = 8,
+	OPT_MD5 = 19,		/* RFC 2385 */
+	OPT_AO = 29,		/* RFC 5925 */
+	OPT_MPTCP = 30,		/* RFC 8684 */
+	OPT_FASTOPEN = 34,	/* RFC 7413 */
+};
+
+#define MAX_WSCALE	14	/* RFC 7323 2.3 */
+#define TS_ALIGNED	0x0101080aU	/* NOP, NOP, timestamps, 10 */
+#define TS_ALIGNED_LEN	12
+
+static void read_timestamps(struct cb_options *opt, const u8 *value)
+{
+	opt->tsval = cb_get_be32(value);
+	opt->tsecr = cb_get_be32(value + 4);
+	opt->has |= CB_OPT_TS;
+}
+
+/* One option of @len bytes with its kind and length. false: malformed. */
+static bool read_option(struct cb_options *opt, const u8 *p, unsigned int len, bool syn)
+{
+	switch (p[0]) {
+	case OPT_MSS:
+		if (len != 4)
+			return false;
+		if (!syn)
+			return true;
+		opt->mss = cb_get_be16(p + 2);
+		opt->has |= CB_OPT_MSS;
+		return true;
+	case OPT_WSCALE:
+		if (len != 3)
+			return false;
+		if (!syn)
+			return true;
+		opt->wscale = p[2] < MAX_WSCALE ? p[2] : MAX_WSCALE;
+		opt->has |= CB_OPT_WSCALE;
+		return true;
+	case OPT_SACK_PERM:
+		if (len != 2)
+			return false;
+		if (syn)
+			opt->has |= CB_OPT_SACK;
+		return true;
+	case OPT_TS:
+		if (len != 10 || (opt->has & CB_OPT_TS))
+			return false;
+		read_timestamps(opt, p + 2);
+		return true;
+	case OPT_MD5:
+		opt->has |= CB_OPT_AUTH;
+		return len == 18;
+	case OPT_AO:
+		opt->has |= CB_OPT_AUTH;
+		return len >= 4;
+	case OPT_MPTCP:
+		opt->has |= CB_OPT_MPTCP;
+		return len >= 3;
+	case OPT_FASTOPEN:
+		opt->has |= CB_OPT_FASTOPEN;
+		return true;
+	default:
+		return true;
+	}
+}
+
+enum cb_reason cb_options_parse(struct cb_options *opt, const u8 *p,
+				unsigned int len, bool syn)
+{
+	const u8 *end = p + len;
+
+	memset(opt, 0, sizeof(*opt));
+	if (len == TS_ALIGNED_LEN && cb_get_be32(p) == TS_ALIGNED) {
+		read_timestamps(opt, p + 4);
+		return CB_R_NONE;
+	}
+	while (p < end && *p != OPT_EOL) {
+		if (*p == OPT_NOP) {
+			p++;
+			continue;
+		}
+		if (end - p < 2 || p[1] < 2 || p[1] > end - p)
+			return CB_R_BAD_OPTIONS;
+		if (!read_option(opt, p, p[1], syn))
+			return CB_R_BAD_OPTIONS;
+		p += p[1];
+	}
+	return CB_R_NONE;
+}
