@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# tests/lib/traffic.sh - sourced after lib.sh: a web server, raw clients, the service under test.
+#
+# The raw clients (tests/tools/rawtcp.c) send from 10.1.0.0/16 or fd01::/64, which are routed to
+# the client's namespace and belong to nobody there, so that its kernel does not answer for them.
+# Without MODULE in the environment the stock stack is the peer: that proves the tools.
+
+RAWTCP=$TOP/build/guest-files/rawtcp
+PAGE_BYTES=20000
+
+# start_nginx: pages at port 80 of both families; uploads with PUT below /up/.
+start_nginx()
+{
+	mkdir -p "$TMPDIR/www/up" "$TMPDIR/nginx"
+	head -c $PAGE_BYTES /dev/zero | tr '\0' 'c' >"$TMPDIR/www/page"
+	cat >"$TMPDIR/nginx.conf" <<-END
+		user root;
+		worker_processes 1;
+		pid $TMPDIR/nginx.pid;
+		error_log $TMPDIR/nginx.log;
+		events { worker_connections 8192; }
+		http {
+			access_log off;
+			client_max_body_size 0;
+			client_body_temp_path $TMPDIR/nginx;
+			keepalive_timeout 300s;
+			keepalive_requests 1000000;
+			server {
+				listen 80 backlog=4096;
+				listen [::]:80 ipv6only=on backlog=4096;
+				root $TMPDIR/www;
+				location /up/ { dav_methods PUT; }
+			}
+		}
+	END
+	server sysctl -qw net.core.somaxconn=4096 net.ipv4.tcp_max_syn_backlog=4096
+	server nginx -c "$TMPDIR/nginx.conf" -p "$TMPDIR" 2>"$TMPDIR/nginx.err" ||
+		die "nginx does not start: $(cat "$TMPDIR/nginx.err")"
+	wait_for 20 listening server 80 || die "nginx does not listen"
+}
+
+# protect [SERVICE ARGUMENTS]: the module, and a service for port 80.
+protect()
+{
+	[ -n "$MODULE" ] || return 0
+	[ -d /sys/module/cookiebox ] || load_module
+	server cookiebox service add web port 80 mode local "$@" || die "service add failed"
+}
+
+# set_mtu BYTES: of both ends of the link.
+set_mtu()
+{
+	ip -n client link set c0 mtu "$1" && ip -n server link set s0 mtu "$1"
+}
+
+# set_delay MS: round trip, half of it each way.
+set_delay()
+{
+	local half=$(($1 / 2))
+
+	client tc qdisc replace dev c0 root netem delay ${half}ms limit 100000 &&
+		server tc qdisc replace dev s0 root netem delay ${half}ms limit 100000
+}
+
+# raw ARGUMENTS: the raw client; descriptions come on stdin. RAW_DEFAULTS are added to each.
+raw()
+{
+	local base=10.1.0.1
+	[ "$FAMILY" != 6 ] || base=fd01::1
+	client "$RAWTCP" -i c0 -m "$(server cat /sys/class/net/s0/address)" -s "${RAW_BASE:-$base}" \
+		-g /page -d "dst=$SERVER ${RAW_DEFAULTS:-}" "$@"
+}
+
+# stat_of REASON: the service's counter; "" without the module.
+stat_of()
+{
+	[ -z "$MODULE" ] || server cookiebox -j stats |
+		jq "[.. | objects | select(has(\"$1\")) | .[\"$1\"]] | map(numbers) | add // 0"
+}
+
+# grew DESCRIPTION REASON BEFORE AT-LEAST: the counter grew; passes without the module.
+grew()
+{
+	local now
+	if [ -z "$MODULE" ]; then
+		skip "$1" "no module"
+		return
+	fi
+	now=$(stat_of "$2")
+	if [ $((now - $3)) -ge "$4" ]; then
+		ok "$1"
+	else
+		note "$2: $3 before, $now now; wanted at least $4 more"
+		not_ok "$1"
+	fi
+}
