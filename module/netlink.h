@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The generic netlink family, Documentation/netlink/specs/cookiebox.yaml.
+ *
+ * netlink.c		family, transactions, events
+ * netlink-service.c	services to and from attributes, look-up
+ * netlink-state.c	counters, status, keys
+ */
+#ifndef CB_NETLINK_H
+#define CB_NETLINK_H
+
+#include <linux/types.h>
+#include "netlink-gen.h"
+#include "service.h"
+
+struct cb_net;
+
+int cb_netlink_register(void);		/* module init, after the pernet operations */
+void cb_netlink_unregister(void);	/* module exit, before them */
+
+/**
+ * cb_netlink_event() - tell the listeners of the namespace's `events` group
+ * @cbn:	namespace
+ * @kind:	COOKIEBOX_EVENT_KIND_*
+ * @svc:	the service in question, or NULL
+ * @epoch:	in force now; 0 where it does not matter
+ *
+ * Costs next to nothing while nobody listens. Context: any that may not be
+ * interrupted by another caller of the same namespace for the order of events
+ * to be kept; does not sleep.
+ */
+void cb_netlink_event(struct cb_net *cbn, enum cookiebox_event_kind kind,
+		      const struct cb_service *svc, u32 epoch);
+
+/* Inside the family. */
+extern struct genl_family cb_family;
+int cb_netlink_put_service(struct sk_buff *skb, const struct cb_service *svc);
+
+/* A reply to @info: header written, the family's message in *@hdr. */
+struct sk_buff *cb_netlink_reply(struct genl_info *info, size_t payload, void **hdr);
+int cb_netlink_send(struct sk_buff *skb, void *hdr, struct genl_info *info);
+
+/* The stage of the asking socket, or NULL; valid during the operation. */
+struct cb_stage *cb_netlink_stage(struct genl_info *info);
+
+#endif
