@@ -209,7 +209,7 @@ topology()
 		# shellcheck disable=SC2034 # for the script that sources this
 		CLIENT=10.0.0.1 SERVER=10.0.0.2 URLHOST=10.0.0.2 PREFIX=24 ANY=0.0.0.0
 	fi
-	wait_for 5 client ping -c 1 -W 1 "$SERVER" || die "the namespaces do not reach each other"
+	wait_for 5 client busybox ping -c 1 -W 1 "$SERVER" || die "the namespaces do not reach each other"
 }
 
 # --- The module -----------------------------------------------------------------------------

@@ -5,10 +5,11 @@
 #
 # The raw clients (tests/tools/rawtcp.c) send from 10.1.0.0/16 or fd01::/64, which are routed to
 # the client's namespace and belong to nobody there, so that its kernel does not answer for them.
-# Without MODULE in the environment the stock stack is the peer: that proves the tools.
+# With the argument "stock", or without MODULE, the stock stack is the peer: proof of the tools.
 
 RAWTCP=$TOP/build/guest-files/rawtcp
 PAGE_BYTES=20000
+[ "$1" != stock ] || MODULE=
 
 # start_nginx: pages at port 80 of both families; uploads with PUT below /up/.
 start_nginx()
