@@ -45,14 +45,11 @@ static u32 rows_of(enum cb_form form)
 }
 
 /* Tests define CB_COOKIE_MAC_BITS to enumerate a shortened ISN. */
-static u32 isn_mask(enum cb_form form)
-{
 #ifdef CB_COOKIE_MAC_BITS
-	return (1U << (CB_COOKIE_MAC_BITS + (form == CB_FORM_TS ? 11 : 6))) - 1;
+#define ISN_MASK(form)	((1U << (CB_COOKIE_MAC_BITS + ((form) == CB_FORM_TS ? 11 : 6))) - 1)
 #else
-	return ~0U;
+#define ISN_MASK(form)	(~0U)
 #endif
-}
 
 static struct line line_of(const siphash_key_t *key, const struct cb_tuple *tuple,
 			   u32 cisn, u32 epoch, enum cb_form form, u16 params)
@@ -113,7 +110,7 @@ bool cb_cookie_seal(const siphash_key_t *key, const struct cb_tuple *tuple,
 		*offer = cb_rows[value];
 	}
 	line = line_of(key, tuple, cisn, epoch, form, params);
-	*isn = (line.a * value + line.b) & isn_mask(form);
+	*isn = (line.a * value + line.b) & ISN_MASK(form);
 	return true;
 }
 
@@ -122,7 +119,7 @@ bool cb_cookie_open(const siphash_key_t *key, const struct cb_tuple *tuple,
 		    u32 isn, struct cb_offer *offer)
 {
 	struct line line = line_of(key, tuple, cisn, epoch, form, params);
-	u32 value = ((isn - line.b) * inverse(line.a)) & isn_mask(form);
+	u32 value = ((isn - line.b) * inverse(line.a)) & ISN_MASK(form);
 
 	if (value >= rows_of(form))
 		return false;
