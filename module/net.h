@@ -27,7 +27,7 @@ struct ctl_table_header;
 /* Sysctls net.cookiebox.*; read with READ_ONCE on the packet path. */
 struct cb_sysctl {
 	unsigned int epoch_seconds;	/* 2..3600, 32 */
-	unsigned int default_reply;	/* enum cb_reply */
+	unsigned int default_reply;	/* COOKIEBOX_REPLY_ROUTE or _REFLECT */
 	unsigned int invalid_rate;	/* RSTs per second and source prefix: 0..1000, 8 */
 };
 
@@ -44,13 +44,16 @@ struct cb_net {
 	bool master_pending;
 	u8 nonce[CB_NONCE_LEN];		/* fresh at every load */
 	struct delayed_work ring_work;	/* advances the ring */
+	bool ring_running;		/* ring_work may be armed */
 
 	bool hooks_registered;		/* under lock */
+	atomic64_t event_seq;		/* netlink.c: number of the last event */
 	struct ctl_table_header *sysctl_header;
 	struct ctl_table *sysctl_table;
 };
 
 extern unsigned int cb_net_id;
+extern struct workqueue_struct *cb_wq;	/* for work that a flood must not starve */
 
 static inline struct cb_net *cb_net(const struct net *net)
 {
@@ -64,6 +67,10 @@ void cb_net_unregister(void);
 int cb_net_start(struct cb_net *cbn);
 /* Takes the hooks off again when no service is left. Holds cbn->lock. */
 void cb_net_stop(struct cb_net *cbn);
+
+/* target.c */
+int cb_target_register(void);
+void cb_target_unregister(void);
 
 /* sysctl.c */
 int cb_sysctl_init(struct cb_net *cbn);

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Life and death of the per-namespace state.
+ *
+ * Owns struct cb_net and cb_wq.  Invariants: hooks are registered only while
+ * table, ring and gate exist; whoever starts or stops them holds cb_net->lock.
+ * Everything here runs in process context.
+ *
+ * A namespace dies in this order, at module unload as well; the netlink family
+ * is gone by then (unload) or no socket can name the namespace (its death):
+ *	pre_exit	sysctls and hooks off: nothing new gets in
+ *	(grace period, made by the namespace core)
+ *	exit		services, ring work and ring, gate: no reader is left
+ * Rules of the iptables target keep the module loaded and the service that
+ * they name alive; they may outlive struct cb_net, so they never touch it.
+ */
+#include <linux/slab.h>
+#include "mode.h"
+#include "net.h"
+#include "service.h"
+
+unsigned int cb_net_id;
+struct workqueue_struct *cb_wq;
+
+/**
+ * cb_net_start() - protect: keys, gate, hooks
+ * @cbn:	namespace, cb_net->lock held
+ *
+ * Called when the first service is committed.  Does nothing if done already.
+ *
+ * Context: process, may sleep.  Return: 0 or a negative errno; then nothing
+ * was started.
+ */
+int cb_net_start(struct cb_net *cbn)
+{
+	int err;
+
+	lockdep_assert_held(&cbn->lock);
+	if (cbn->hooks_registered)
+		return 0;
+	if (!cbn->gate)
+		cbn->gate = cb_gate_alloc();
+	if (!cbn->gate)
+		return -ENOMEM;
+	err = cb_keyring_start(cbn);
+	if (err)
+		return err;
+	err = cb_hooks_register(cbn->net);
+	if (err) {
+		cb_keyring_stop(cbn);
+		return err;
+	}
+	cbn->hooks_registered = true;
+	return 0;
+}
+
+/**
+ * cb_net_stop() - take the hooks off and let the key ring sleep
+ * @cbn:	namespace, cb_net->lock held
+ *
+ * Called when the last service is removed, and before the namespace goes.
+ * Keys and gate stay: a packet may still be inside a hook.
+ *
+ * Context: process, may sleep.
+ */
+void cb_net_stop(struct cb_net *cbn)
+{
+	lockdep_assert_held(&cbn->lock);
+	if (!cbn->hooks_registered)
+		return;
+	cb_hooks_unregister(cbn->net);
+	cb_keyring_stop(cbn);
+	cbn->hooks_registered = false;
+}
+
+static int __net_init init_net_state(struct net *net)
+{
+	struct cb_net *cbn = cb_net(net);
+	int err;
+
+	cbn->net = net;
+	mutex_init(&cbn->lock);
+	err = cb_keyring_init(cbn);
+	if (err)
+		return err;
+	err = cb_service_init(cbn);
+	if (err)
+		goto err_keyring;
+	err = cb_sysctl_init(cbn);
+	if (err)
+		goto err_service;
+	return 0;
+
+err_service:
+	cb_service_exit(cbn);
+err_keyring:
+	cb_keyring_exit(cbn);
+	return err;
+}
+
+static void __net_exit close_net_state(struct net *net)
+{
+	struct cb_net *cbn = cb_net(net);
+
+	cb_sysctl_exit(cbn);
+	mutex_lock(&cbn->lock);
+	cb_net_stop(cbn);
+	mutex_unlock(&cbn->lock);
+}
+
+static void __net_exit exit_net_state(struct net *net)
+{
+	struct cb_net *cbn = cb_net(net);
+
+	cb_service_exit(cbn);
+	cb_keyring_exit(cbn);
+	cb_gate_free(cbn->gate);
+	cbn->gate = NULL;
+	mutex_destroy(&cbn->lock);
+}
+
+static struct pernet_operations net_ops = {
+	.init = init_net_state,
+	.pre_exit = close_net_state,
+	.exit = exit_net_state,
+	.id = &cb_net_id,
+	.size = sizeof(struct cb_net),
+};
+
+/**
+ * cb_net_register() - create the state of every namespace, present and future
+ *
+ * Context: module init.  Return: 0 or a negative errno.
+ */
+int cb_net_register(void)
+{
+	int err;
+
+	/* Own threads, at high priority: a flood in softirq must not delay keys. */
+	cb_wq = alloc_workqueue("cookiebox", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	if (!cb_wq)
+		return -ENOMEM;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		destroy_workqueue(cb_wq);
+	return err;
+}
+
+/**
+ * cb_net_unregister() - free the state of every namespace
+ *
+ * On return no work, timer or RCU callback of the module is left.
+ *
+ * Context: module exit, or init that failed; netlink and target are gone.
+ */
+void cb_net_unregister(void)
+{
+	unregister_pernet_subsys(&net_ops);
+	destroy_workqueue(cb_wq);
+	rcu_barrier();
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * net.cookiebox.*: the settings of a namespace (Documentation/sysctl.rst).
+ *
+ * Owns cb_net->sysctl, ->sysctl_table and ->sysctl_header.  Invariants: a value
+ * out of range is refused with EINVAL and changes nothing, it is never
+ * clamped; only CAP_NET_ADMIN of the namespace's user namespace, or its root,
+ * may write (the net sysctl tree sees to it).  Handlers run in process
+ * context; readers use READ_ONCE() anywhere.
+ */
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/sysctl.h>
+#include "net.h"
+#include "uapi/linux/cookiebox.h"
+
+#define EPOCH_SECONDS_DEFAULT	32
+#define INVALID_RATE_DEFAULT	8
+#define WORD_LEN		16	/* longer than any word by more than a NUL */
+
+static const unsigned int epoch_seconds_min = 2, epoch_seconds_max = 3600;
+static const unsigned int invalid_rate_min, invalid_rate_max = 1000;
+
+static const char *const reply_words[] = {
+	[COOKIEBOX_REPLY_ROUTE] = "route",
+	[COOKIEBOX_REPLY_REFLECT] = "reflect",
+};
+
+static int epoch_seconds(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	struct cb_net *cbn = container_of(table->data, struct cb_net, sysctl.epoch_seconds);
+	int err = proc_douintvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (err || !write)
+		return err;
+	return cb_keyring_epoch_changed(cbn);
+}
+
+/* A word, so that a script reads as it is meant. */
+static int default_reply(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	unsigned int *value = table->data;
+	char word[WORD_LEN] = "";
+	struct ctl_table shadow = { .procname = table->procname, .data = word,
+				    .maxlen = sizeof(word), .mode = table->mode };
+	int err, i;
+
+	strscpy(word, reply_words[READ_ONCE(*value)], sizeof(word));
+	if (write && *ppos)
+		return -EINVAL;
+	err = proc_dostring(&shadow, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+	i = match_string(reply_words + COOKIEBOX_REPLY_ROUTE,
+			 ARRAY_SIZE(reply_words) - COOKIEBOX_REPLY_ROUTE, word);
+	if (i < 0)
+		return -EINVAL;
+	WRITE_ONCE(*value, COOKIEBOX_REPLY_ROUTE + i);
+	return 0;
+}
+
+static const struct ctl_table template[] = {
+	{
+		.procname	= "epoch_seconds",
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= epoch_seconds,
+		.extra1		= (void *)&epoch_seconds_min,
+		.extra2		= (void *)&epoch_seconds_max,
+	},
+	{
+		.procname	= "default_reply",
+		.maxlen		= WORD_LEN,
+		.mode		= 0644,
+		.proc_handler	= default_reply,
+	},
+	{
+		.procname	= "invalid_rate",
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&invalid_rate_min,
+		.extra2		= (void *)&invalid_rate_max,
+	},
+	{ }	/* older kernels look for the end */
+};
+
+#define ENTRIES (ARRAY_SIZE(template) - 1)
+
+/**
+ * cb_sysctl_init() - set the defaults and show them in /proc/sys/net/cookiebox
+ * @cbn:	namespace
+ *
+ * Context: process, namespace creation.  Return: 0 or -ENOMEM.
+ */
+int cb_sysctl_init(struct cb_net *cbn)
+{
+	struct ctl_table *table;
+
+	cbn->sysctl.epoch_seconds = EPOCH_SECONDS_DEFAULT;
+	cbn->sysctl.default_reply = COOKIEBOX_REPLY_ROUTE;
+	cbn->sysctl.invalid_rate = INVALID_RATE_DEFAULT;
+
+	table = kmemdup(template, sizeof(template), GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	table[0].data = &cbn->sysctl.epoch_seconds;
+	table[1].data = &cbn->sysctl.default_reply;
+	table[2].data = &cbn->sysctl.invalid_rate;
+	cbn->sysctl_header = register_net_sysctl_sz(cbn->net, "net/cookiebox", table, ENTRIES);
+	if (!cbn->sysctl_header) {
+		kfree(table);
+		return -ENOMEM;
+	}
+	cbn->sysctl_table = table;
+	return 0;
+}
+
+/**
+ * cb_sysctl_exit() - take them away; no handler runs after this
+ * @cbn:	namespace
+ *
+ * Context: process, namespace death or module exit.
+ */
+void cb_sysctl_exit(struct cb_net *cbn)
+{
+	unregister_net_sysctl_table(cbn->sysctl_header);
+	kfree(cbn->sysctl_table);
+	cbn->sysctl_header = NULL;
+	cbn->sysctl_table = NULL;
+}
