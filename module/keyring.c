@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The key ring of a namespace: who makes epochs, and when.
+ * The key ring of a namespace.
  *
  * Owns cb_net->master, ->master_pending, ->nonce, ->ring, ->ring_work and
- * ->ring_running.
+ * ->ring_running.  epoch.c says which epochs follow which.
  *
  * Invariants, once cb_keyring_start() or any setter has run:
- *  - the newest slot of the ring has not begun yet, or begins to seal right
- *    now: work that comes late finds the next epoch sealing already;
- *  - start times rise with epoch numbers, and numbers are never used again
- *    under the same master;
+ *  - the newest slot of the ring has not begun yet when it is published: work
+ *    that comes late finds the next epoch sealing already;
  *  - the slot that has not begun is derived from master[1] while a change is
  *    pending, every other slot from what was master[0] in its time.
  *
  * Everything runs in process context under cb_net->lock; readers use RCU and
  * see whole rings only.  One callback exists: ring_work, armed only while
- * ring_running, cancelled for good in cb_keyring_exit().  Times are
- * CLOCK_MONOTONIC in ms, the clock of Linux sockets' timestamps.
- *
- * Local clock: epochs are numbered consecutively, each lasts epoch_seconds,
- * or longer if the work is late.  Wall clock: the number is wall seconds /
- * epoch_seconds, so that the boxes of a cluster agree.  After a step of the
- * wall clock numbers still only rise, and an epoch lasts between half and one
- * and a half of its length until number and wall clock agree again: a step
- * back of an hour is worked off in three, with never more than current,
- * previous and next in use.
+ * ring_running, cancelled for good in cb_keyring_exit().
  */
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -33,12 +22,11 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
+#include "epoch.h"
 #include "net.h"
 #include "netlink.h"
 
-#define SLOTS_HELD	5	/* current, three older and the next: fewer than places */
 #define FLOOR_MAX	0x7fffffffu
-#define SWITCH_MS	20u	/* a reader may still seal with a ring replaced this long ago */
 #define RETRY_MS	1000u	/* after a failed allocation */
 #define WALL_CHECK_MS	30000u	/* steps of the wall clock are seen at least this often */
 
@@ -57,9 +45,16 @@ static u32 epoch_ms(const struct cb_net *cbn)
 	return READ_ONCE(cbn->sysctl.epoch_seconds) * MSEC_PER_SEC;
 }
 
-static u32 wall_epoch(const struct cb_net *cbn)
+/* The moment, and what the next slot is made from. */
+static struct cb_epoch_by moment(const struct cb_net *cbn)
 {
-	return (u32)div_u64(wall_ms(), epoch_ms(cbn));
+	return (struct cb_epoch_by){
+		.master = &cbn->master[cbn->master_pending],
+		.nonce = cbn->nonce,
+		.now_ms = now_ms(),
+		.wall_ms = wall_ms(),
+		.len_ms = epoch_ms(cbn),
+	};
 }
 
 static struct cb_ring *ring_of(const struct cb_net *cbn)
@@ -67,144 +62,19 @@ static struct cb_ring *ring_of(const struct cb_net *cbn)
 	return rcu_dereference_protected(cbn->ring, lockdep_is_held(&cbn->lock));
 }
 
-/* The slot with the highest number, begun or not; NULL in an empty ring. */
-static struct cb_slot *newest(struct cb_ring *ring)
+/* Gives every slot that has begun a successor. */
+static void advance(struct cb_net *cbn, struct cb_ring *ring, struct cb_epoch_by *by)
 {
-	struct cb_slot *best = NULL;
-	unsigned int i;
-
-	for (i = 0; i < CB_RING_SLOTS; i++)
-		if (ring->slot[i].valid && (!best || ring->slot[i].epoch > best->epoch))
-			best = &ring->slot[i];
-	return best;
-}
-
-static struct cb_slot *oldest(struct cb_ring *ring, unsigned int *held)
-{
-	struct cb_slot *best = NULL;
-	unsigned int i;
-
-	*held = 0;
-	for (i = 0; i < CB_RING_SLOTS; i++) {
-		if (!ring->slot[i].valid)
-			continue;
-		(*held)++;
-		if (!best || ring->slot[i].epoch < best->epoch)
-			best = &ring->slot[i];
-	}
-	return best;
-}
-
-static void wipe_slots(struct cb_ring *ring)
-{
-	memset(ring->slot, 0, sizeof(ring->slot));
-}
-
-/* Where cb_ring_slot() looks first; another place if a step made two meet. */
-static struct cb_slot *place(struct cb_ring *ring, u32 epoch)
-{
-	struct cb_slot *slot = &ring->slot[epoch % CB_RING_SLOTS];
-	unsigned int i;
-
-	for (i = 0; slot->valid && i < CB_RING_SLOTS; i++)
-		slot = &ring->slot[i];
-	return slot;
-}
-
-/* Adds the slot of @epoch, derived from @m. */
-static void append(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
-		   u32 epoch, u64 start_ms)
-{
-	const u8 *nonce = m->clock == CB_CLOCK_LOCAL ? cbn->nonce : NULL;
-	struct cb_slot *slot = place(ring, epoch);
-
-	cb_key_derive(&slot->ts_key, m->secret, CB_KEY_COOKIE_TS, epoch, nonce);
-	cb_key_derive(&slot->rows_key, m->secret, CB_KEY_COOKIE_ROWS, epoch, nonce);
-	slot->start_ms = start_ms;
-	slot->epoch = epoch;
-	slot->valid = true;
-}
-
-/* Number and start of the epoch after @last. */
-static u32 plan_next(const struct cb_net *cbn, const struct cb_master *m,
-		     const struct cb_slot *last, u64 now, u64 *start_ms)
-{
-	u32 len = epoch_ms(cbn), epoch = last->epoch + 1;
-	s64 aligned;
-
-	if (m->clock == CB_CLOCK_LOCAL) {
-		*start_ms = max(last->start_ms + len, now);
-		return epoch;
-	}
-	epoch = max3(epoch, wall_epoch(cbn), m->floor);
-	aligned = (s64)now + ((s64)epoch * len - (s64)wall_ms());
-	*start_ms = clamp_t(s64, aligned, last->start_ms + len / 2, last->start_ms + len + len / 2);
-	*start_ms = max(*start_ms, now);
-	return epoch;
-}
-
-/* How old an echoed timestamp may be: two epochs, or longer when the epochs
- * were longer when the SYN-ACK was sent.
- */
-static void set_life(const struct cb_net *cbn, struct cb_ring *ring, u64 now)
-{
-	const struct cb_slot *cur = cb_ring_sealing(ring, now), *prev = NULL;
-	const struct cb_slot *next = newest(ring);
-	u64 life = 2ULL * epoch_ms(cbn);
-	unsigned int i;
-
-	for (i = 0; cur && i < CB_RING_SLOTS; i++) {
-		const struct cb_slot *s = &ring->slot[i];
-
-		if (s->valid && s->epoch < cur->epoch && (!prev || s->epoch > prev->epoch))
-			prev = s;
-	}
-	if (prev && next)
-		life = max(life, next->start_ms - prev->start_ms);
-	ring->ts_life_ms = min_t(u64, life, U32_MAX / 2);
-	if (cur)
-		ring->epoch = cur->epoch;
-}
-
-/* Gives every slot that has begun a successor, and forgets what is too old. */
-static void advance(struct cb_net *cbn, struct cb_ring *ring, u64 now)
-{
-	struct cb_slot *last = newest(ring);
-	unsigned int held;
-	u64 start_ms;
-	u32 epoch;
-
-	while (last->start_ms <= now) {
+	while (cb_epoch_newest(ring)->start_ms <= by->now_ms) {
 		if (cbn->master_pending) {
 			cbn->master[0] = cbn->master[1];
 			memzero_explicit(&cbn->master[1], sizeof(cbn->master[1]));
 			cbn->master_pending = false;
+			by->master = &cbn->master[0];
 		}
-		epoch = plan_next(cbn, &cbn->master[0], last, now, &start_ms);
-		append(cbn, ring, &cbn->master[0], epoch, start_ms);
-		last = newest(ring);
+		cb_epoch_append(ring, by);
 	}
-	for (last = oldest(ring, &held); held > SLOTS_HELD; last = oldest(ring, &held))
-		memset(last, 0, sizeof(*last));
-	set_life(cbn, ring, now);
-}
-
-/* Begins anew at @now, with no older slot: nothing sealed before opens. */
-static void restart(struct cb_net *cbn, struct cb_ring *ring, u32 at_least, u64 now)
-{
-	const struct cb_master *m = &cbn->master[0];
-	u32 epoch = at_least;
-	u64 into;
-
-	wipe_slots(ring);
-	if (m->clock == CB_CLOCK_WALL) {
-		epoch = max3(at_least, wall_epoch(cbn), m->floor);
-		/* Neighbours seal under this number since its wall-clock start. */
-		into = wall_ms() - min((u64)epoch * epoch_ms(cbn), wall_ms());
-		if (into < epoch_ms(cbn))
-			now -= min(into, now);
-	}
-	append(cbn, ring, m, epoch, now);
+	cb_epoch_settle(ring, by);
 }
 
 static void free_ring(struct rcu_head *head)
@@ -224,7 +94,7 @@ static void publish(struct cb_net *cbn, struct cb_ring *ring)
 
 static void arm(struct cb_net *cbn)
 {
-	u64 now = now_ms(), start_ms = newest(ring_of(cbn))->start_ms;
+	u64 now = now_ms(), start_ms = cb_epoch_newest(ring_of(cbn))->start_ms;
 	u64 delay = start_ms > now ? start_ms - now : 0;
 
 	if (!cbn->ring_running)
@@ -247,6 +117,7 @@ static void new_pair(struct cb_flow_pair *pair, enum cb_clock clock)
 /* Master, nonce, flow pair and ring come into being when first asked for. */
 static int first_use(struct cb_net *cbn)
 {
+	struct cb_epoch_by by;
 	struct cb_ring *ring;
 
 	if (ring_of(cbn))
@@ -263,16 +134,17 @@ static int first_use(struct cb_net *cbn)
 	cbn->master[0].clock = CB_CLOCK_LOCAL;
 	new_pair(&ring->pair[0], CB_CLOCK_LOCAL);
 	ring->n_pairs = 1;
-	restart(cbn, ring, 1, now_ms());
-	advance(cbn, ring, now_ms());
+	by = moment(cbn);
+	cb_epoch_restart(ring, &by, 1);
+	advance(cbn, ring, &by);
 	publish(cbn, ring);
 	return 0;
 }
 
-/* A private copy of the ring, brought up to @now.  If it slept, so that its
- * "previous" epoch may be long ago, nothing older opens.
+/* A private copy of the ring, brought up to the moment.  If it slept, so that
+ * its "previous" epoch may be long ago, nothing older opens.
  */
-static struct cb_ring *draft(struct cb_net *cbn, u64 now)
+static struct cb_ring *draft(struct cb_net *cbn, struct cb_epoch_by *by)
 {
 	const struct cb_slot *last;
 	struct cb_ring *ring;
@@ -285,22 +157,24 @@ static struct cb_ring *draft(struct cb_net *cbn, u64 now)
 	ring = kmemdup(ring_of(cbn), sizeof(*ring), GFP_KERNEL);
 	if (!ring)
 		return ERR_PTR(-ENOMEM);
-	last = newest(ring);
-	if (!cbn->ring_running && now > last->start_ms + epoch_ms(cbn))
-		restart(cbn, ring, last->epoch + 1, now);
-	advance(cbn, ring, now);
+	*by = moment(cbn);
+	last = cb_epoch_newest(ring);
+	if (!cbn->ring_running && by->now_ms > last->start_ms + by->len_ms)
+		cb_epoch_restart(ring, by, last->epoch + 1);
+	advance(cbn, ring, by);
 	return ring;
 }
 
 static void ring_work(struct work_struct *work)
 {
 	struct cb_net *cbn = container_of(to_delayed_work(work), struct cb_net, ring_work);
+	struct cb_epoch_by by;
 	struct cb_ring *ring;
 
 	mutex_lock(&cbn->lock);
 	if (!cbn->ring_running)
 		goto out;
-	ring = draft(cbn, now_ms());
+	ring = draft(cbn, &by);
 	if (IS_ERR(ring)) {
 		mod_delayed_work(cb_wq, &cbn->ring_work, msecs_to_jiffies(RETRY_MS));
 		goto out;
@@ -359,12 +233,13 @@ void cb_keyring_exit(struct cb_net *cbn)
  */
 int cb_keyring_start(struct cb_net *cbn)
 {
+	struct cb_epoch_by by;
 	struct cb_ring *ring;
 
 	lockdep_assert_held(&cbn->lock);
 	if (cbn->ring_running)
 		return 0;
-	ring = draft(cbn, now_ms());
+	ring = draft(cbn, &by);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	publish(cbn, ring);
@@ -395,52 +270,53 @@ static void push_pair(struct cb_ring *ring, const struct cb_flow_pair *pair)
 		ring->n_pairs++;
 }
 
-/* The slot that has not begun gives way to one of @m, at @start or as planned. */
-static void replace_next(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
-			 u64 now, bool at_once)
+/* From the next epoch on. */
+static void install_next(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
+			 struct cb_epoch_by *by)
 {
-	struct cb_slot *next = newest(ring);
-	u64 start_ms;
-	u32 epoch;
+	cbn->master[1] = *m;
+	cbn->master_pending = true;
+	by->master = &cbn->master[1];
+	cb_epoch_replace(ring, by, false);
+}
 
-	memset(next, 0, sizeof(*next));
-	epoch = plan_next(cbn, m, newest(ring), now, &start_ms);
-	/* Readers of the replaced ring may still seal with the old key. */
-	start_ms = at_once ? now : max(start_ms, now + SWITCH_MS);
-	append(cbn, ring, m, epoch, start_ms);
+/* At once; @forget every older key too. */
+static void install_now(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
+			struct cb_epoch_by *by, bool forget)
+{
+	u32 at_least = cb_epoch_newest(ring)->epoch + 1;
+
+	/* A number may come back only under another secret. */
+	if (m->clock == CB_CLOCK_WALL &&
+	    memcmp(m->secret, cbn->master[0].secret, CB_MASTER_LEN))
+		at_least = 1;
+	cbn->master[0] = *m;
+	memzero_explicit(&cbn->master[1], sizeof(cbn->master[1]));
+	cbn->master_pending = false;
+	by->master = &cbn->master[0];
+	if (forget)
+		cb_epoch_restart(ring, by, at_least);
+	else
+		cb_epoch_replace(ring, by, true);
 }
 
 /* Installs @m in a draft that is up to date. */
 static void install(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
-		    bool now, u64 at)
+		    bool now, struct cb_epoch_by *by)
 {
-	bool clock_changes = m->clock != cbn->master[0].clock;
-	u32 after = newest(ring)->epoch + 1;
 	struct cb_flow_pair pair;
 
-	if (clock_changes) {
+	if (m->clock != cbn->master[0].clock) {
 		new_pair(&pair, m->clock);
 		push_pair(ring, &pair);
 		memzero_explicit(&pair, sizeof(pair));
-	}
-	if (!now && !clock_changes) {
-		cbn->master[1] = *m;
-		cbn->master_pending = true;
-		replace_next(cbn, ring, m, at, false);
+		install_now(cbn, ring, m, by, now);
+	} else if (now) {
+		install_now(cbn, ring, m, by, true);
 	} else {
-		/* A number may come back only under another secret. */
-		if (m->clock == CB_CLOCK_WALL &&
-		    memcmp(m->secret, cbn->master[0].secret, CB_MASTER_LEN))
-			after = 1;
-		cbn->master[0] = *m;
-		memzero_explicit(&cbn->master[1], sizeof(cbn->master[1]));
-		cbn->master_pending = false;
-		if (now)
-			restart(cbn, ring, after, at);
-		else
-			replace_next(cbn, ring, m, at, true);
+		install_next(cbn, ring, m, by);
 	}
-	advance(cbn, ring, at);
+	advance(cbn, ring, by);
 }
 
 static int check_master(const struct cb_master *m, struct netlink_ext_ack *extack)
@@ -464,14 +340,14 @@ static int check_master(const struct cb_master *m, struct netlink_ext_ack *extac
 static int set_master(struct cb_net *cbn, const struct cb_master *m, bool now,
 		      struct netlink_ext_ack *extack)
 {
-	u64 at = now_ms();
-	struct cb_ring *ring = draft(cbn, at);
+	struct cb_epoch_by by;
+	struct cb_ring *ring = draft(cbn, &by);
 
 	if (IS_ERR(ring)) {
 		NL_SET_ERR_MSG(extack, "no memory for a key ring");
 		return PTR_ERR(ring);
 	}
-	install(cbn, ring, m, now || !cbn->ring_running, at);
+	install(cbn, ring, m, now || !cbn->ring_running, &by);
 	publish(cbn, ring);
 	arm(cbn);
 	return 0;
@@ -544,12 +420,13 @@ int cb_keyring_rotate(struct cb_net *cbn, bool now, struct netlink_ext_ack *exta
  */
 int cb_keyring_epoch_changed(struct cb_net *cbn)
 {
+	struct cb_epoch_by by;
 	struct cb_ring *ring;
 	int err = 0;
 
 	mutex_lock(&cbn->lock);
 	if (ring_of(cbn)) {
-		ring = draft(cbn, now_ms());
+		ring = draft(cbn, &by);
 		if (IS_ERR(ring)) {
 			err = PTR_ERR(ring);
 		} else {
@@ -577,6 +454,7 @@ int cb_keyring_epoch_changed(struct cb_net *cbn)
 int cb_keyring_set_flow(struct cb_net *cbn, const struct cb_flow_pair *pairs, unsigned int n,
 			struct netlink_ext_ack *extack)
 {
+	struct cb_epoch_by by;
 	struct cb_ring *ring;
 	int err = 0;
 
@@ -585,7 +463,7 @@ int cb_keyring_set_flow(struct cb_net *cbn, const struct cb_flow_pair *pairs, un
 		return -EINVAL;
 	}
 	mutex_lock(&cbn->lock);
-	ring = draft(cbn, now_ms());
+	ring = draft(cbn, &by);
 	if (IS_ERR(ring)) {
 		NL_SET_ERR_MSG(extack, "no memory for a key ring");
 		err = PTR_ERR(ring);
@@ -610,27 +488,26 @@ int cb_keyring_set_flow(struct cb_net *cbn, const struct cb_flow_pair *pairs, un
  */
 int cb_keyring_read(struct cb_net *cbn, struct cb_key_info *out)
 {
+	struct cb_epoch_by by;
 	struct cb_ring *ring;
-	u64 now = now_ms();
-	int err = 0;
 
 	memset(out, 0, sizeof(*out));
 	mutex_lock(&cbn->lock);
-	ring = draft(cbn, now);
+	ring = draft(cbn, &by);
 	if (IS_ERR(ring)) {
-		err = PTR_ERR(ring);
-	} else {
-		out->master = cbn->master[0];
-		out->pending = cbn->master_pending;
-		if (out->pending)
-			out->next = cbn->master[1];
-		out->epoch = ring->epoch;
-		out->floor = newest(ring)->epoch;
-		out->next_ms = newest(ring)->start_ms - now;
-		out->n_pairs = ring->n_pairs;
-		memcpy(out->pair, ring->pair, sizeof(out->pair));
-		publish(cbn, ring);
+		mutex_unlock(&cbn->lock);
+		return PTR_ERR(ring);
 	}
+	out->master = cbn->master[0];
+	out->pending = cbn->master_pending;
+	if (out->pending)
+		out->next = cbn->master[1];
+	out->epoch = ring->epoch;
+	out->floor = cb_epoch_newest(ring)->epoch;
+	out->next_ms = cb_epoch_newest(ring)->start_ms - by.now_ms;
+	out->n_pairs = ring->n_pairs;
+	memcpy(out->pair, ring->pair, sizeof(out->pair));
+	publish(cbn, ring);
 	mutex_unlock(&cbn->lock);
-	return err;
+	return 0;
 }

@@ -41,6 +41,12 @@ void cb_key_derive(siphash_key_t *key, const u8 master[CB_MASTER_LEN],
 
 enum cb_clock { CB_CLOCK_LOCAL, CB_CLOCK_WALL };
 
+struct cb_master {
+	u8 secret[CB_MASTER_LEN];
+	enum cb_clock clock;
+	u32 floor;		/* wall: no epoch below this is used again */
+};
+
 /* Slots live at epoch % CB_RING_SLOTS. Newest usable is never overwritten. */
 #define CB_RING_SLOTS	8
 
@@ -88,11 +94,6 @@ int cb_keyring_start(struct cb_net *cbn);
 void cb_keyring_stop(struct cb_net *cbn);
 
 /* All below: process context, take cb_net->lock, may sleep. */
-struct cb_master {
-	u8 secret[CB_MASTER_LEN];
-	enum cb_clock clock;
-	u32 floor;		/* wall: no epoch below this is used again */
-};
 int cb_keyring_set(struct cb_net *cbn, const struct cb_master *m, bool now,
 		   struct netlink_ext_ack *extack);
 int cb_keyring_rotate(struct cb_net *cbn, bool now, struct netlink_ext_ack *extack);
