@@ -29,6 +29,7 @@ nf_tables nft_* nf_conntrack* nf_nat* nf_tproxy* nf_defrag* nf_socket* nf_reject
 nf_synproxy_core nf_log* nfnetlink* x_tables ip_tables ip6_tables iptable_* ip6table_* xt_*
 ipt_* ip6t_* ip_set* ip_vs* sch_* cls_* act_* em_* inet_diag tcp_diag udp_diag mptcp_diag
 netlink_diag unix_diag af_packet_diag tcp_bbr tcp_dctcp tcp_vegas xfrm* esp4 esp6 ah4 ah6
+virtio_pci virtio_console
 virtio_net virtio_blk virtio_rng squashfs overlay loop pktgen libcrc32c crc32c* psmouse_none
 ip_tunnel ipip sit ip_gre gre ip6_tunnel wireguard md5 authenc cbc""".split()
 
