@@ -97,3 +97,59 @@ grew()
 		not_ok "$1"
 	fi
 }
+
+# field NAME: that field of the results on stdin, one a line, the summary left out.
+field()
+{
+	jq -r "select(.label) | .$1"
+}
+
+# summary NAME: that field of the summary on stdin.
+summary()
+{
+	jq -r "select(.summary) | .$1"
+}
+
+# results_are DESCRIPTION WANT FILE: every connection in the file ended so.
+results_are()
+{
+	local other
+	other=$(jq -c "select(.label and .result != \"$2\")" "$3")
+	if [ -s "$3" ] && [ -z "$other" ]; then
+		ok "$1"
+	else
+		note "not $2:"
+		note "${other:-no result at all}"
+		not_ok "$1"
+	fi
+}
+
+# --- Keys: nothing without the module ---------------------------------------------------------
+
+random_master()
+{
+	head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n'
+}
+
+# key_set HEX [ARGUMENTS]
+key_set()
+{
+	local master=$1
+	shift
+	[ -z "$MODULE" ] || server cookiebox key set "$master" "$@"
+}
+
+key_rotate()
+{
+	server cookiebox key rotate "$@"
+}
+
+key_epoch()
+{
+	[ -z "$MODULE" ] || server cookiebox -j key show | jq '.epoch'
+}
+
+key_secret()
+{
+	server cookiebox -j key show --secret | jq -r '.master'
+}

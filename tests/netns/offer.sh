@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# runs: vm uml-fast
+# families: 4 6
+# timeout: 120
+#
+# The SYN-ACK of the module beside the stack's own, under the same sysctls, routes and SYNs: it
+# offers no more than the host allows, and nothing in it tells a scanner more than the stack does.
+#
+#   raw clients at c0 ──── veth ──── s0: nginx; service web, engaged or off
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/traffic.sh"
+
+SYNS="label=linux layout=mss,sok,ts,nop,ws ws=7 quirks=df,id+
+label=linux-ecn layout=mss,sok,ts,nop,ws ws=7 quirks=df,id+,ecn
+label=windows layout=mss,nop,ws,nop,nop,sok ws=8 quirks=df,id+
+label=windows-ecn layout=mss,nop,ws,nop,nop,sok ws=8 quirks=df,id+,ecn
+label=apple layout=mss,nop,ws,nop,nop,ts,sok,eol+1 ws=6 quirks=df
+label=bare layout=mss
+label=no-option layout= mss=0
+label=scale-15 layout=mss,nop,ws ws=15
+label=tiny-window layout=mss,nop,ws,nop,nop,sok ws=0 win=1
+label=data layout=mss,sok,ts,nop,ws ws=7 data=100"
+
+# What a scanner sees of the SYN-ACK; the window is judged apart.
+seen()
+{
+	jq -r 'select(.label) | "\(.label): \(.a_layout) mss \(.a_mss) ws \(.a_ws) " +
+		"flags \(.a_flags) ttl \(.a_ttl) df \(.a_df) id \(.a_id > 0) bytes \(.a_len)"' "$1"
+}
+
+windows()
+{
+	jq -r 'select(.label) | .a_win' "$1"
+}
+
+# The window is the listener's business; the module announces no more, and not much less.
+windows_near()
+{
+	paste "$1" "$2" | awk '$2 > $1 || $2 < $1 / 2 { bad = 1; print } END { exit bad }'
+}
+
+engage()
+{
+	[ -z "$MODULE" ] || server cookiebox service set web engage "$1"
+}
+
+# compare SETTING: the stack's answers, then the module's.
+compare()
+{
+	local answered
+	engage off
+	RAW_DEFAULTS="do=syn wait=10" raw <<<"$SYNS" >"$TMPDIR/stack"
+	engage always
+	answered=$(stat_of syn_answered)
+	RAW_DEFAULTS="do=syn wait=10" raw <<<"$SYNS" >"$TMPDIR/module"
+	windows "$TMPDIR/stack" >"$TMPDIR/stack.win"
+	windows "$TMPDIR/module" >"$TMPDIR/module.win"
+	check_equal "$1: the same SYN-ACK as the stack's" "$(seen "$TMPDIR/stack")" \
+		"$(seen "$TMPDIR/module")"
+	check "$1: windows no larger than the stack's" \
+		windows_near "$TMPDIR/stack.win" "$TMPDIR/module.win"
+	check_equal "$1: checksums and echoes are right" "" \
+		"$(jq -c 'select(.label) | select(.bad_csum == 1 or (.a_ts == 1 and .tsecr_ok == 0))' \
+		"$TMPDIR/module")"
+	grew "$1: the module answered" syn_answered "$answered" "$(wc -l <<<"$SYNS")"
+}
+
+with_sysctl()
+{
+	local old
+	old=$(server sysctl -n "$1")
+	server sysctl -qw "$1=$2"
+	compare "$1=$2"
+	server sysctl -qw "$1=$old"
+}
+
+plan
+topology
+start_nginx
+server sysctl -qw net.ipv4.tcp_ecn=2
+protect
+
+compare "defaults"
+with_sysctl net.ipv4.tcp_timestamps 0
+with_sysctl net.ipv4.tcp_sack 0
+with_sysctl net.ipv4.tcp_window_scaling 0
+with_sysctl net.ipv4.tcp_ecn 0
+with_sysctl net.ipv4.tcp_ecn 1
+with_sysctl net.ipv4.ip_default_ttl 77
+with_sysctl net.ipv4.tcp_rmem "4096 262144 33554432"
+set_mtu 1380
+compare "mtu 1380"
+set_mtu 1500
+server ip route replace 10.1.0.0/16 via 10.0.0.1 advmss 1111
+server ip -6 route replace fd01::/64 via fd00::1 advmss 1111
+sleep 0.3 # what depends on the destination alone may be cached for 100 ms
+compare "route advmss 1111"
+finish
