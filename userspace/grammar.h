@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The grammar of a service: NAME [addr A] [port P] [mark M] mode MODE ...
+ *
+ * One table of keywords (grammar.c) is the grammar: parsing, --help,
+ * completion and the request's attributes all come from it.
+ */
+#ifndef COOKIEBOX_GRAMMAR_H
+#define COOKIEBOX_GRAMMAR_H
+
+#include <libmnl/libmnl.h>
+#include <linux/cookiebox.h>
+
+#include "parse.h"
+
+struct service_args {
+	char name[COOKIEBOX_NAME_MAX + 1];
+	unsigned int given;		/* bit per keyword */
+	struct prefix addr;		/* family 0: any */
+	uint16_t port_min, port_max;	/* 0: any */
+	uint32_t mark, mask;		/* mask 0: none */
+	unsigned int choice[16];	/* by keyword */
+	unsigned int n_allow;
+	struct prefix allow[COOKIEBOX_ALLOW_MAX];
+};
+
+/* NAME and pairs of word and value. Returns 0 or, the mistake being told, EXIT_USAGE. */
+int grammar_parse(int argc, char **argv, struct service_args *a);
+bool grammar_has(const struct service_args *a, const char *keyword);
+/* Puts what was given, name included, into a request. */
+void grammar_put(struct nlmsghdr *nlh, const struct service_args *a);
+
+void grammar_help(void);
+void grammar_complete(int argc, char **argv);
+
+/* The word for an attribute that the kernel finds fault with. */
+#define GRAMMAR_ATTRS	(COOKIEBOX_A_SERVICE_MAX + 1)
+extern const char *const grammar_attr_words[GRAMMAR_ATTRS];
+
+#endif

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * stats: what happened to segments, by service and reason.
+ *
+ * Names, classes and sentences of the reasons are the module's own: they are
+ * asked for, so that a newer module explains itself to an older tool.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "main.h"
+#include "service.h"
+#include "stats.h"
+
+static const struct field reason_fields[] = {
+	{ "id", NULL, decode_number, COOKIEBOX_A_REASON_ID, NULL },
+	{ "name", NULL, decode_string, COOKIEBOX_A_REASON_NAME, NULL },
+	{ "class", NULL, decode_choice, COOKIEBOX_A_REASON_CLASS, class_choices },
+	{ "sentence", NULL, decode_string, COOKIEBOX_A_REASON_SENTENCE, NULL },
+	{ NULL, NULL, NULL, 0, NULL }
+};
+
+static const struct field counter_fields[] = {
+	{ "name", NULL, decode_string, COOKIEBOX_A_COUNTER_NAME, NULL },
+	{ "done", NULL, decode_number, COOKIEBOX_A_COUNTER_DONE, NULL },
+	{ "observed", NULL, decode_number, COOKIEBOX_A_COUNTER_OBSERVED, NULL },
+	{ NULL, NULL, NULL, 0, NULL }
+};
+
+/* Rows of the text table; filled by flatten(). The sentence is for --explain. */
+static const struct field row_fields[] = {
+	{ "service", "SERVICE", NULL, 0, NULL },
+	{ "reason", "REASON", NULL, 0, NULL },
+	{ "class", "CLASS", NULL, 0, NULL },
+	{ "done", "DONE", NULL, 0, NULL },
+	{ "observed", "OBSERVED", NULL, 0, NULL },
+	{ NULL, NULL, NULL, 0, NULL }
+};
+
+static const struct field explain_fields[] = {
+	{ "service", "SERVICE", NULL, 0, NULL },
+	{ "reason", "REASON", NULL, 0, NULL },
+	{ "class", "CLASS", NULL, 0, NULL },
+	{ "done", "DONE", NULL, 0, NULL },
+	{ "observed", "OBSERVED", NULL, 0, NULL },
+	{ "sentence", "MEANING", NULL, 0, NULL },
+	{ NULL, NULL, NULL, 0, NULL }
+};
+
+static void forget(void *data)
+{
+	json_array_clear(data);
+}
+
+static int take_reason(const struct nlmsghdr *nlh, void *data)
+{
+	struct attrs a;
+
+	attrs_of_message(&a, nlh);
+	json_array_append_new(data, render_object(&a, reason_fields));
+	return 0;
+}
+
+int reason_list(struct genl *g, json_t **reasons)
+{
+	int err;
+
+	*reasons = json_array();
+	genl_new(g, COOKIEBOX_CMD_REASON_GET);
+	err = genl_dump(g, take_reason, forget, *reasons);
+	if (err)
+		json_decref(*reasons);
+	return err;
+}
+
+struct taker {
+	const json_t *reasons;
+	json_t *stats;
+};
+
+static void forget_stats(void *data)
+{
+	struct taker *t = data;
+
+	json_array_clear(t->stats);
+}
+
+static json_t *zeroes(const json_t *reasons)
+{
+	json_t *object = json_object();
+	const json_t *reason;
+	size_t i;
+
+	json_array_foreach(reasons, i, reason)
+		json_object_set_new(object, json_string_value(json_object_get(reason, "name")),
+				    json_integer(0));
+	return object;
+}
+
+static void take_counter(const struct nlattr *nest, json_t *done, json_t *observed)
+{
+	const char *name;
+	json_t *counter;
+	struct attrs a;
+
+	attrs_of_nest(&a, nest);
+	counter = render_object(&a, counter_fields);
+	name = json_string_value(json_object_get(counter, "name"));
+	if (name) {
+		json_object_set(done, name, json_object_get(counter, "done"));
+		json_object_set(observed, name, json_object_get(counter, "observed"));
+	}
+	json_decref(counter);
+}
+
+static int take_stats(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attr;
+	struct taker *t = data;
+	json_t *done, *observed;
+	struct attrs a;
+
+	done = zeroes(t->reasons);
+	observed = zeroes(t->reasons);
+	attrs_of_message(&a, nlh);
+	mnl_attr_for_each_payload(a.payload, a.len)
+		if (mnl_attr_get_type(attr) == COOKIEBOX_A_STATS_COUNTER)
+			take_counter(attr, done, observed);
+	json_array_append_new(t->stats, json_pack("{s:s, s:I, s:o, s:o}", "service",
+		a.tb[COOKIEBOX_A_STATS_NAME] ?
+			mnl_attr_get_str(a.tb[COOKIEBOX_A_STATS_NAME]) : "",
+		"id", (json_int_t)attr_number(&a, COOKIEBOX_A_STATS_ID), "done", done,
+		"observed", observed));
+	return 0;
+}
+
+int stats_list(struct genl *g, const char *name, const json_t *reasons, json_t **stats)
+{
+	struct taker t = { .reasons = reasons, .stats = json_array() };
+	struct nlmsghdr *nlh = genl_new(g, COOKIEBOX_CMD_STATS_GET);
+	int err;
+
+	if (name) {
+		mnl_attr_put_strz(nlh, COOKIEBOX_A_STATS_NAME, name);
+		err = genl_do(g, take_stats, &t);
+	} else {
+		err = genl_dump(g, take_stats, forget_stats, &t);
+	}
+	if (err)
+		json_decref(t.stats);
+	*stats = t.stats;
+	return err;
+}
+
+/* One row for each service and reason that was counted. */
+static json_t *flatten(const json_t *stats, const json_t *reasons)
+{
+	const json_t *entry, *reason, *done, *observed;
+	json_t *rows = json_array();
+	const char *name;
+	size_t i, k;
+
+	json_array_foreach(stats, i, entry) {
+		json_array_foreach(reasons, k, reason) {
+			name = json_string_value(json_object_get(reason, "name"));
+			done = json_object_get(json_object_get(entry, "done"), name);
+			observed = json_object_get(json_object_get(entry, "observed"), name);
+			if (!json_integer_value(done) && !json_integer_value(observed))
+				continue;
+			json_array_append_new(rows, json_pack("{s:O, s:s, s:O, s:O, s:O, s:O}",
+				"service", json_object_get(entry, "service"), "reason", name,
+				"class", json_object_get(reason, "class"), "done", done,
+				"observed", observed,
+				"sentence", json_object_get(reason, "sentence")));
+		}
+	}
+	return rows;
+}
+
+static void print_stats(json_t *stats, json_t *reasons, bool explain)
+{
+	json_t *rows, *report;
+
+	if (json_output) {
+		report = json_pack("{s:O}", "services", stats);
+		if (explain)
+			json_object_set(report, "reasons", reasons);
+		render_json(report);
+		return;
+	}
+	rows = flatten(stats, reasons);
+	render_table(rows, explain ? explain_fields : row_fields);
+	json_decref(rows);
+}
+
+static int query(const char *name, bool explain)
+{
+	json_t *reasons, *stats;
+	static struct genl g;
+	int err;
+
+	err = genl_open(&g);
+	if (err)
+		return err;
+	err = reason_list(&g, &reasons);
+	if (!err) {
+		err = stats_list(&g, name, reasons, &stats);
+		if (!err) {
+			print_stats(stats, reasons, explain);
+			json_decref(stats);
+		}
+		json_decref(reasons);
+	}
+	genl_close(&g);
+	return err;
+}
+
+int stats_run(int argc, char **argv)
+{
+	char name[COOKIEBOX_NAME_MAX + 1] = "";
+	bool explain = false;
+	int i, err;
+
+	for (i = 0; i < argc; i++) {
+		if (!strcmp(argv[i], "--explain")) {
+			explain = true;
+			continue;
+		}
+		if (name[0])
+			return refuse_word(argv[i]);
+		err = parse_name("name", argv[i], name, sizeof(name));
+		if (err)
+			return err;
+	}
+	return query(name[0] ? name : NULL, explain);
+}
+
+void stats_complete(int argc, char **argv)
+{
+	(void)argv;
+	if (argc == 1)
+		puts("--explain");
+	service_print_names();
+}
