@@ -228,7 +228,3 @@ const struct genl_ops cookiebox_nl_ops[14] = {
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };
-
-static const struct genl_multicast_group cookiebox_nl_mcgrps[] = {
-	[COOKIEBOX_NLGRP_EVENTS] = { "events", },
-};

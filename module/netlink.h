@@ -3,8 +3,10 @@
  * The generic netlink family, Documentation/netlink/specs/cookiebox.yaml.
  *
  * netlink.c		family, transactions, events
- * netlink-service.c	services to and from attributes, look-up
- * netlink-state.c	counters, status, keys
+ * netlink-service.c	changes of services
+ * netlink-show.c	services, look-up, reasons
+ * netlink-stats.c	counters, status
+ * netlink-key.c	keys
  */
 #ifndef CB_NETLINK_H
 #define CB_NETLINK_H
@@ -35,6 +37,11 @@ void cb_netlink_event(struct cb_net *cbn, enum cookiebox_event_kind kind,
 /* Inside the family. */
 extern struct genl_family cb_family;
 int cb_netlink_put_service(struct sk_buff *skb, const struct cb_service *svc);
+
+const struct cb_service *cb_netlink_named(struct genl_info *info, const struct nlattr *attr);
+
+typedef int (*cb_put_fn)(struct sk_buff *skb, const struct cb_service *svc);
+int cb_netlink_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd, cb_put_fn put);
 
 /* A reply to @info: header written, the family's message in *@hdr. */
 struct sk_buff *cb_netlink_reply(struct genl_info *info, size_t payload, void **hdr);

@@ -39,6 +39,18 @@ struct cb_prefix {
 	u8 family;
 };
 
+/* Works for both families, as IPv4 sits in the first 32 bits. */
+static inline struct cb_addr cb_prefix_mask(const struct cb_addr *addr, u8 len)
+{
+	u64 high = len >= 64 ? ~0ULL : len ? ~0ULL << (64 - len) : 0;
+	u64 low = len >= 128 ? ~0ULL : len > 64 ? ~0ULL << (128 - len) : 0;
+	struct cb_addr masked;
+
+	masked.q[0] = addr->q[0] & cpu_to_be64(high);
+	masked.q[1] = addr->q[1] & cpu_to_be64(low);
+	return masked;
+}
+
 struct cb_service_spec {		/* what the admin said */
 	char name[CB_NAME_LEN];
 	struct cb_prefix addr;		/* family 0: any address of both families */
@@ -120,8 +132,9 @@ const struct cb_service *cb_service_by_name(const struct cb_net *cbn, const char
 /* The service with the lowest id that is @id or more; NULL: no more. */
 const struct cb_service *cb_service_from_id(const struct cb_net *cbn, u32 id);
 
+u32 cb_service_generation(const struct cb_net *cbn);
+
 struct cb_service_totals {
-	u32 generation;
 	u32 services;
 	u64 bytes;		/* tables, services and counters of all CPUs */
 };
