@@ -42,6 +42,15 @@ start_nginx()
 	wait_for 20 listening server 80 || die "nginx does not listen"
 }
 
+# restart_nginx: it closes its connections and begins anew.
+restart_nginx()
+{
+	server nginx -c "$TMPDIR/nginx.conf" -p "$TMPDIR" -s stop 2>/dev/null
+	wait_for 10 test ! -e "$TMPDIR/nginx.pid" || die "nginx does not stop"
+	server nginx -c "$TMPDIR/nginx.conf" -p "$TMPDIR" || die "nginx does not start again"
+	wait_for 20 listening server 80 || die "nginx does not listen again"
+}
+
 # protect [SERVICE ARGUMENTS]: the module, and a service for port 80.
 protect()
 {
@@ -77,11 +86,10 @@ raw()
 # stat_of REASON: the service's counter; "" without the module.
 stat_of()
 {
-	[ -z "$MODULE" ] || server cookiebox -j stats |
-		jq "[.. | objects | select(has(\"$1\")) | .[\"$1\"]] | map(numbers) | add // 0"
+	[ -z "$MODULE" ] || server cookiebox -j stats | jq "[.services[].done.$1] | add // 0"
 }
 
-# grew DESCRIPTION REASON BEFORE AT-LEAST: the counter grew; passes without the module.
+# grew DESCRIPTION REASON BEFORE AT-LEAST: the counter grew; skipped without the module.
 grew()
 {
 	local now
@@ -136,7 +144,7 @@ key_set()
 {
 	local master=$1
 	shift
-	[ -z "$MODULE" ] || server cookiebox key set "$master" "$@"
+	[ -z "$MODULE" ] || server cookiebox key set - "$@" <<<"$master"
 }
 
 key_rotate()
@@ -152,4 +160,10 @@ key_epoch()
 key_secret()
 {
 	server cookiebox -j key show --secret | jq -r '.master'
+}
+
+# key_seals HEX: that master seals.
+key_seals()
+{
+	[ "$(key_secret)" = "$1" ]
 }

@@ -59,7 +59,7 @@ long=$!
 
 steps "clock local"
 if [ -n "$MODULE" ]; then
-	key_set "$(random_master)" now clock wall
+	key_set "$(random_master)" clock wall --now
 	steps "clock wall"
 	server sysctl -qw net.cookiebox.epoch_seconds=2
 	steps "clock wall, epochs of 2 s"
