@@ -33,52 +33,72 @@ static void read_timestamps(struct cb_options *opt, const u8 *value)
 	opt->has |= CB_OPT_TS;
 }
 
-/* One option of @len bytes with its kind and length. false: malformed. */
-static bool read_option(struct cb_options *opt, const u8 *p, unsigned int len, bool syn)
+static bool length_fits(u8 kind, unsigned int len)
 {
-	switch (p[0]) {
+	switch (kind) {
 	case OPT_MSS:
-		if (len != 4)
-			return false;
-		if (!syn)
-			return true;
-		opt->mss = cb_get_be16(p + 2);
-		opt->has |= CB_OPT_MSS;
-		return true;
+		return len == 4;
 	case OPT_WSCALE:
-		if (len != 3)
-			return false;
-		if (!syn)
-			return true;
-		opt->wscale = p[2] < MAX_WSCALE ? p[2] : MAX_WSCALE;
-		opt->has |= CB_OPT_WSCALE;
-		return true;
+		return len == 3;
 	case OPT_SACK_PERM:
-		if (len != 2)
-			return false;
-		if (syn)
-			opt->has |= CB_OPT_SACK;
-		return true;
+		return len == 2;
 	case OPT_TS:
-		if (len != 10 || (opt->has & CB_OPT_TS))
-			return false;
-		read_timestamps(opt, p + 2);
-		return true;
+		return len == 10;
 	case OPT_MD5:
-		opt->has |= CB_OPT_AUTH;
 		return len == 18;
 	case OPT_AO:
-		opt->has |= CB_OPT_AUTH;
 		return len >= 4;
 	case OPT_MPTCP:
-		opt->has |= CB_OPT_MPTCP;
 		return len >= 3;
-	case OPT_FASTOPEN:
-		opt->has |= CB_OPT_FASTOPEN;
-		return true;
 	default:
 		return true;
 	}
+}
+
+/* MSS, window scale and SACK permitted mean nothing outside a SYN. */
+static void read_syn_option(struct cb_options *opt, const u8 *p)
+{
+	switch (p[0]) {
+	case OPT_MSS:
+		opt->mss = cb_get_be16(p + 2);
+		opt->has |= CB_OPT_MSS;
+		break;
+	case OPT_WSCALE:
+		opt->wscale = p[2] < MAX_WSCALE ? p[2] : MAX_WSCALE;
+		opt->has |= CB_OPT_WSCALE;
+		break;
+	case OPT_SACK_PERM:
+		opt->has |= CB_OPT_SACK;
+		break;
+	}
+}
+
+/* One option, all of it readable. false: malformed or repeated. */
+static bool read_option(struct cb_options *opt, const u8 *p, bool syn)
+{
+	if (!length_fits(p[0], p[1]))
+		return false;
+	switch (p[0]) {
+	case OPT_TS:
+		if (opt->has & CB_OPT_TS)
+			return false;
+		read_timestamps(opt, p + 2);
+		break;
+	case OPT_MD5:
+	case OPT_AO:
+		opt->has |= CB_OPT_AUTH;
+		break;
+	case OPT_MPTCP:
+		opt->has |= CB_OPT_MPTCP;
+		break;
+	case OPT_FASTOPEN:
+		opt->has |= CB_OPT_FASTOPEN;
+		break;
+	default:
+		if (syn)
+			read_syn_option(opt, p);
+	}
+	return true;
 }
 
 enum cb_reason cb_options_parse(struct cb_options *opt, const u8 *p,
@@ -98,7 +118,7 @@ enum cb_reason cb_options_parse(struct cb_options *opt, const u8 *p,
 		}
 		if (end - p < 2 || p[1] < 2 || p[1] > end - p)
 			return CB_R_BAD_OPTIONS;
-		if (!read_option(opt, p, p[1], syn))
+		if (!read_option(opt, p, syn))
 			return CB_R_BAD_OPTIONS;
 		p += p[1];
 	}

@@ -202,26 +202,57 @@ static void spoil_desc(const struct spoil_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(spoil, spoil_cases, spoil_desc);
 
+static void spoil_tuple(struct cb_tuple *t, enum spoil what)
+{
+	switch (what) {
+	case SADDR:
+		t->saddr.a[0] ^= cpu_to_be32(0x100);
+		break;
+	case DADDR:
+		t->daddr.a[0] ^= cpu_to_be32(0x100);
+		break;
+	case SPORT:
+		t->sport ^= cpu_to_be16(1);
+		break;
+	case DPORT:
+		t->dport ^= cpu_to_be16(1);
+		break;
+	case FAMILY:
+		t->family = t->family == AF_INET ? AF_INET6 : AF_INET;
+		break;
+	default:
+		break;
+	}
+}
+
 /* false: does not apply to this kind of ACK */
 static bool spoil(struct scene *s, enum spoil what)
 {
 	bool timestamps = s->ack.opt.has & CB_OPT_TS;
-	struct cb_tuple *t = &s->ack.tuple;
 
 	switch (what) {
-	case SADDR:	t->saddr.a[0] ^= cpu_to_be32(0x100); return true;
-	case DADDR:	t->daddr.a[0] ^= cpu_to_be32(0x100); return true;
-	case SPORT:	t->sport ^= cpu_to_be16(1); return true;
-	case DPORT:	t->dport ^= cpu_to_be16(1); return true;
-	case SEQ:	s->ack.seq++; return true;
-	case ACKNO:	s->ack.ack++; return true;
-	case TSECR:	s->ack.opt.tsecr ^= 1u << 31; return timestamps;
-	case PARAMS:	s->pol.rcv_wscale ^= 1; return true;
-	case FAMILY:	t->family = t->family == AF_INET ? AF_INET6 : AF_INET; return true;
-	case ADD_TS:	s->ack.opt.has |= CB_OPT_TS; return !timestamps;
-	case DROP_TS:	s->ack.opt.has = 0; return timestamps;
+	case SEQ:
+		s->ack.seq++;
+		return true;
+	case ACKNO:
+		s->ack.ack++;
+		return true;
+	case PARAMS:
+		s->pol.rcv_wscale ^= 1;
+		return true;
+	case TSECR:
+		s->ack.opt.tsecr ^= 1u << 31;
+		return timestamps;
+	case DROP_TS:
+		s->ack.opt.has = 0;
+		return timestamps;
+	case ADD_TS:
+		s->ack.opt.has |= CB_OPT_TS;
+		return !timestamps;
+	default:
+		spoil_tuple(&s->ack.tuple, what);
+		return true;
 	}
-	return false;
 }
 
 static void spoiled(struct kunit *test)

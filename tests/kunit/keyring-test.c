@@ -7,7 +7,7 @@
 static void siphash_published(struct kunit *test)
 {
 	siphash_key_t key = { { 0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL } };
-	u8 message[64] __attribute__((aligned(8)));
+	u8 message[64] __aligned(8);
 	unsigned int i;
 
 	for (i = 0; i < 64; i++) {

@@ -24,6 +24,7 @@ typedef uint64_t __le64;
 #define BIT(n)		(1UL << (n))
 #define BIT_ULL(n)	(1ULL << (n))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define __aligned(n)	__attribute__((aligned(n)))
 #define __rcu
 #define __percpu
 
