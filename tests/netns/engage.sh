@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# runs: vm
+# families: 4 6
+# timeout: 90
+#
+# Who is challenged and who is not: engagement always, observe and off; the allow list; a port that
+# nobody listens on; an address that is not this host's; tcp_syncookies=0.
+#
+#   curl, synflood at c0 ──── veth ──── s0: nginx, service web
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/traffic.sh"
+. "$(dirname "$0")/../lib/flood.sh"
+
+# of COLUMN REASON: a counter, done or observed.
+of()
+{
+	server cookiebox -j stats |
+		jq --arg r "$2" --arg c "$1" '[.. | objects | select(.name? == $r) | .[$c]? // 0] | add // 0'
+}
+
+cookies_received()
+{
+	server nstat -asz TcpExtSyncookiesRecv 2>/dev/null | awk '/SyncookiesRecv/ { print $2 }'
+}
+
+expect_growth()
+{
+	local what=$1 reason=$2 by=$3 before
+
+	before=$(stat_of "$reason")
+	fetch || not_ok "$what: no page"
+	check_equal "$what" "$by" "$(($(stat_of "$reason") - before))"
+}
+
+plan
+topology
+start_nginx
+protect
+expect_growth "always: the SYN is answered" syn_answered 1
+expect_growth "always: the cookie becomes a connection" cookie_accepted 1
+
+server cookiebox service set web engage off
+expect_growth "off: nothing is answered" syn_answered 0
+
+server cookiebox service set web engage observe
+answered=$(stat_of syn_answered)
+check "observe: a page" fetch
+check_equal "observe: the stack made the connection" "$answered" "$(stat_of syn_answered)"
+flood 0 5 50 >/dev/null
+check_match "observe: what would be answered is shown" 'observed' "$(server cookiebox -j stats)"
+
+server cookiebox service set web engage always allow "$CLIENT"
+expect_growth "allow list: not challenged" syn_answered 0
+expect_growth "allow list: counted" allow_listed 1
+server cookiebox service set web allow none
+expect_growth "allow list emptied: challenged again" syn_answered 1
+
+server cookiebox service add closed port 81 mode local
+check_fails "a closed port still refuses" client curl -s --max-time 3 "http://$URLHOST:81/"
+check_equal "and quickly: curl says refused" 7 \
+	"$(client curl -s --max-time 3 "http://$URLHOST:81/"; echo $?)"
+
+server sysctl -qw net.ipv4.tcp_syncookies=0
+expect_growth "tcp_syncookies=0 later: the stack serves" syncookies_off 1
+server sysctl -qw net.ipv4.tcp_syncookies=1
+expect_growth "and cookiebox again once it is 1" syn_answered 1
+finish

@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# runs: vm uml-fast
+# families: 4 6
+# timeout: 240
+#
+# A flood of spoofed SYNs (200,000 in a VM, 1,000,000 in User-Mode Linux): nothing is remembered
+# for any of them, earlier connections live on, and honest clients are served meanwhile.
+#
+#   synflood, curl, rawtcp at c0 ──── veth ──── s0: nginx, service web
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/traffic.sh"
+. "$(dirname "$0")/../lib/flood.sh"
+
+COUNT=200000 HONEST=100 EARLIER=20
+[ "$PLATFORM" = vm ] || COUNT=1000000
+
+sample_peak()
+{
+	local e c b
+
+	while flooding; do
+		e=$(embryonic) c=$(conntracks) b=$(module_bytes)
+		echo "$e $c $b"
+	done >"$TMPDIR/samples"
+}
+
+peak()
+{
+	sort -n -k"$1,$1" "$TMPDIR/samples" | tail -n 1 | cut -d' ' -f"$1"
+}
+
+plan
+topology
+modprobe -q nf_conntrack 2>/dev/null
+server nft -f - <<-END || die "no conntrack rules"
+	table inet watch {
+		chain in { type filter hook input priority 0; ct state established accept; }
+	}
+END
+start_nginx
+server sysctl -qw net.ipv4.tcp_syncookies=1
+protect
+fetch || die "no page even without a flood"
+wait_for 10 sh -c '[ "$(ip netns exec server ss -Htn state established | wc -l)" = 0 ]'
+
+# Connections that exist before the flood and are used again after it.
+coproc EARLIER_CONNECTIONS { client python3 "$TOP/tests/lib/keepalive.py" "$SERVER" $EARLIER; }
+read -r -t 20 alive <&"${EARLIER_CONNECTIONS[0]}"
+check_equal "$EARLIER connections before the flood" $EARLIER "$alive"
+
+bytes_before=$(module_bytes)
+request_socks_before=$(embryonic)
+answered_before=$(stat_of syn_answered)
+conntracks_before=$(conntracks)
+
+start_flood 0 120 $COUNT
+sample_peak &
+sampler=$!
+served=$(fetch_many $HONEST)
+check_equal "$HONEST of $HONEST honest connections during the flood" $HONEST "$served"
+wait "$FLOOD_PID"
+FLOOD_SENT=$(jq .sent "$TMPDIR/flood.json")
+wait "$sampler"
+check_equal "all SYNs of the flood were sent" $COUNT "$FLOOD_SENT"
+note "in $(jq .seconds "$TMPDIR/flood.json") s; $(wc -l <"$TMPDIR/samples") samples"
+answered=$(($(stat_of syn_answered) - answered_before))
+check "at least 99 % of them were answered ($answered)" [ $answered -ge $((COUNT * 99 / 100)) ]
+
+check_equal "request socks at the peak" "$request_socks_before" "$(peak 1)"
+# An honest connection may be seen by conntrack while it lasts, and in TIME_WAIT after it.
+check "conntrack entries at the peak ($(peak 2)) are those of honest connections" \
+	[ "$(peak 2)" -le $((conntracks_before + HONEST)) ]
+check_equal "the module's own bytes at the peak" "$bytes_before" "$(peak 3)"
+check_equal "request socks afterwards" "$request_socks_before" "$(embryonic)"
+check_equal "the module's own bytes afterwards" "$bytes_before" "$(module_bytes)"
+
+echo again >&"${EARLIER_CONNECTIONS[1]}"
+read -r -t 60 alive <&"${EARLIER_CONNECTIONS[0]}"
+check_equal "$EARLIER earlier connections still serve" $EARLIER "$alive"
+finish
