@@ -121,7 +121,7 @@ class Judge:
         "timestamps": "with timestamps: scale, SACK and ECN exact, MSS of its class",
         "rows": "without timestamps: whatever the published table holds is kept within bounds",
         "wire": "no segment on the wire is longer than the client's MSS",
-        "seen": "ss shows every connection, once",
+        "seen": "ss shows every connection",
     }
 
     def __init__(self, tables, mtu, family):

@@ -109,7 +109,8 @@ int wire_build(uint8_t *frame, const struct segment *s)
 	put16(th + 14, s->win);
 	put16(th + 16, 0);
 	put16(th + 18, s->urg);
-	memcpy(th + 20, s->opt, s->optlen);
+	if (s->optlen)
+		memcpy(th + 20, s->opt, s->optlen);
 	if (s->len)
 		memcpy(th + 20 + s->optlen, s->data, s->len);
 	put16(th + 16, tcp_csum(s, th, tcplen));
