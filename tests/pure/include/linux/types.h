@@ -21,6 +21,7 @@ typedef uint64_t __be64;
 typedef uint32_t __le32;
 typedef uint64_t __le64;
 
+#define U32_MAX		0xffffffffu
 #define BIT(n)		(1UL << (n))
 #define BIT_ULL(n)	(1ULL << (n))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
