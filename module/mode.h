@@ -20,6 +20,15 @@
 #include "net.h"
 #include "service.h"
 
+/* How the listener's own SYN-ACKs look outside TCP (demux.c). */
+struct cb_dress {
+	u32 mark;		/* inet_request_mark(): the listener's, or the SYN's */
+	u32 priority;
+	int oif;		/* device the listener is bound to, or VRF; 0: any */
+	s16 ttl;		/* -1: the route's */
+	u8 tos;			/* with ECN bits clear */
+};
+
 struct cb_ctx {
 	struct sk_buff *skb;
 	const struct nf_hook_state *state;	/* net, in, out, hook */
@@ -29,6 +38,7 @@ struct cb_ctx {
 	u64 now_ms;				/* CLOCK_MONOTONIC */
 	struct cb_segment seg;
 	struct cb_policy policy;
+	struct cb_dress dress;
 	struct cb_synack synack;
 	struct cb_opened opened;
 };
@@ -48,6 +58,14 @@ struct cb_mode_ops {
 
 extern const struct cb_mode_ops cb_mode_local;	/* local.c */
 const struct cb_mode_ops *cb_mode_by_id(u8 mode);	/* mode.c; NULL: not built */
+
+/* parse.c: the edge between skb and segment; skb->data is the network header.
+ * All return CB_R_NONE when the segment is in order.
+ */
+bool cb_parse_tuple(struct cb_ctx *ctx);	/* false: not TCP, or no ports to see */
+enum cb_reason cb_parse_header(struct cb_ctx *ctx);	/* FRAGMENT: first of several */
+enum cb_reason cb_parse_options(struct cb_ctx *ctx);
+enum cb_reason cb_parse_checksum(struct cb_ctx *ctx);
 
 /* hooks.c */
 int cb_hooks_register(struct net *net);
@@ -88,6 +106,7 @@ void cb_count(const struct cb_service *svc, enum cb_reason reason, bool observed
  */
 struct cb_gate *cb_gate_alloc(void);
 void cb_gate_free(struct cb_gate *gate);
+size_t cb_gate_bytes(void);		/* what one gate holds */
 bool cb_gate_pass(struct cb_gate *gate, const struct cb_tuple *tuple, u64 now_ms,
 		  unsigned int per_second);
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Socket path of kernels that redeem a request sock attached to a segment (6.8
+ * and later; the stack's side was made for BPF, commit e472f88891ab).
+ *
+ * Owns no state.  Invariants: this runs in the last LOCAL_IN hook, since the
+ * attached request holds its listener without a reference, which lasts only as
+ * long as the caller's RCU section; the tuple is not in the established hash.
+ * The stack then asks xfrm, MD5, the socket filter and the security module, and
+ * makes the child.
+ */
+#include <net/mptcp.h>
+#include <net/request_sock.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include "../accept.h"
+
+bool cb_accept_mptcp(void)
+{
+	return IS_ENABLED(CONFIG_MPTCP);
+}
+
+static struct request_sock *alloc_request(const struct cb_ctx *ctx, struct sock *listener)
+{
+	const struct request_sock_ops *ops = cb_accept_ops(ctx);
+
+	if (sk_is_mptcp(listener))
+		return mptcp_subflow_reqsk_alloc(ops, listener, false);
+	return inet_reqsk_alloc(ops, listener, false);
+}
+
+enum cb_reason cb_local_accept(struct cb_ctx *ctx, struct sock *listener)
+{
+	struct request_sock *req = alloc_request(ctx, listener);
+	struct sk_buff *skb = ctx->skb;
+
+	if (!req)
+		return CB_R_NO_MEMORY;
+	cb_accept_fill(req, ctx, listener);
+	req->rsk_listener = listener;
+	tcp_rsk(req)->req_usec_ts = false;
+
+	skb_orphan(skb);
+	skb->sk = req_to_sk(req);
+	skb->destructor = sock_pfree;
+	return CB_R_COOKIE_ACCEPTED;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whose segment is it?  Owns no state.
+ *
+ * Invariant: no reference is kept.  A listener is freed by RCU, so it lives as
+ * long as the caller's rcu_read_lock(); what the established hash returns is
+ * put at once.  Called in both hooks, softirq.
+ */
+#include <linux/if_arp.h>
+#include <net/addrconf.h>
+#include <net/inet6_hashtables.h>
+#include <net/inet_dscp.h>
+#include <net/inet_hashtables.h>
+#include <net/ip6_route.h>
+#include <net/ip_fib.h>
+#include <net/l3mdev.h>
+#include <net/route.h>
+#include <net/tcp.h>
+#include "demux.h"
+
+static struct sock *find_established4(const struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct net *net = ctx->state->net;
+
+	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
+					 t->saddr.a[0], t->sport, t->daddr.a[0],
+					 ntohs(t->dport), inet_iif(ctx->skb),
+					 inet_sdif(ctx->skb));
+}
+
+static struct sock *find_established6(const struct cb_ctx *ctx)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct net *net = ctx->state->net;
+
+	return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
+					  &t->saddr.in6, t->sport, &t->daddr.in6,
+					  ntohs(t->dport), inet6_iif(ctx->skb),
+					  inet6_sdif(ctx->skb));
+#else
+	return NULL;
+#endif
+}
+
+/**
+ * cb_demux_established() - is the tuple in the established hash?
+ * @ctx:	tuple parsed
+ *
+ * TIME_WAIT and NEW_SYN_RECV count: any entry blocks a child of ours.
+ */
+bool cb_demux_established(const struct cb_ctx *ctx)
+{
+	struct sock *sk;
+
+	if (ctx->seg.tuple.family == AF_INET6)
+		sk = find_established6(ctx);
+	else
+		sk = find_established4(ctx);
+	if (!sk)
+		return false;
+	sock_gen_put(sk);
+	return true;
+}
+
+static struct sock *find_listener4(const struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct net *net = ctx->state->net;
+
+	return __inet_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, ctx->skb,
+				      ctx->seg.thlen, t->saddr.a[0], t->sport,
+				      t->daddr.a[0], ntohs(t->dport),
+				      inet_iif(ctx->skb), inet_sdif(ctx->skb));
+}
+
+static struct sock *find_listener6(const struct cb_ctx *ctx)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct net *net = ctx->state->net;
+
+	return inet6_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, ctx->skb,
+				     ctx->seg.thlen, &t->saddr.in6, t->sport,
+				     &t->daddr.in6, ntohs(t->dport),
+				     inet6_iif(ctx->skb), inet6_sdif(ctx->skb));
+#else
+	return NULL;
+#endif
+}
+
+/**
+ * cb_demux_listener() - who listens on the destination?
+ * @ctx:	header parsed
+ *
+ * Listeners are freed by RCU and carry no reference: a flood does not write to
+ * the socket's cache line (and SO_REUSEPORT groups and sk_lookup programs have
+ * their say).
+ */
+struct sock *cb_demux_listener(const struct cb_ctx *ctx)
+{
+	struct sock *sk;
+
+	if (ctx->seg.tuple.family == AF_INET6)
+		sk = find_listener6(ctx);
+	else
+		sk = find_listener4(ctx);
+	if (!sk || sk->sk_state != TCP_LISTEN || sk->sk_protocol != IPPROTO_TCP)
+		return NULL;
+	return sk;
+}
+
+static bool is_local6(const struct cb_ctx *ctx)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct in6_addr *daddr = &ctx->seg.tuple.daddr.in6;
+	struct net *net = ctx->state->net;
+	struct flowi6 fl6 = {
+		.flowi6_iif = ctx->state->in->ifindex,
+		.daddr = *daddr,
+	};
+	struct rt6_info *rt;
+	bool local;
+
+	if (ipv6_chk_addr(net, daddr, ctx->state->in, 0))
+		return true;
+	rt = dst_rt6_info(ip6_route_lookup(net, &fl6, ctx->skb, 0));
+	local = !rt->dst.error && (rt->rt6i_flags & RTF_LOCAL);
+	ip6_rt_put(rt);
+	return local;
+#else
+	return false;
+#endif
+}
+
+/**
+ * cb_demux_is_local() - is the destination address this host's?
+ * @ctx:	tuple parsed
+ *
+ * By the local table (a VRF's own), so `ip route add local PREFIX dev lo` counts
+ * and a policy route does not.
+ */
+bool cb_demux_is_local(const struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+
+	if (t->family == AF_INET6)
+		return is_local6(ctx);
+	return inet_addr_type_dev_table(ctx->state->net, ctx->state->in,
+					t->daddr.a[0]) == RTN_LOCAL;
+}
+
+static struct dst_entry *route4(const struct cb_ctx *ctx, u8 tos)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct flowi4 fl4 = {
+		.daddr = t->saddr.a[0],
+		.saddr = t->daddr.a[0],
+		.fl4_dport = t->sport,
+		.fl4_sport = t->dport,
+		.flowi4_proto = IPPROTO_TCP,
+		.flowi4_oif = ctx->dress.oif,
+		.flowi4_mark = ctx->dress.mark,
+		.flowi4_tos = tos & INET_DSCP_MASK,
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct rtable *rt = ip_route_output_key(ctx->state->net, &fl4);
+
+	return IS_ERR(rt) ? NULL : &rt->dst;
+}
+
+static struct dst_entry *route6(const struct cb_ctx *ctx, u8 tos)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct flowi6 fl6 = {
+		.daddr = t->saddr.in6,
+		.saddr = t->daddr.in6,
+		.fl6_dport = t->sport,
+		.fl6_sport = t->dport,
+		.flowi6_proto = IPPROTO_TCP,
+		.flowi6_oif = ctx->dress.oif,
+		.flowi6_mark = ctx->dress.mark,
+		.flowlabel = ip6_make_flowinfo(tos, 0),
+		.flowi6_uid = sock_net_uid(ctx->state->net, NULL),
+	};
+	struct dst_entry *dst;
+
+	if (!fl6.flowi6_oif && (ipv6_addr_type(&fl6.daddr) & IPV6_ADDR_LINKLOCAL))
+		fl6.flowi6_oif = ctx->state->in->ifindex;
+	dst = ip6_dst_lookup_flow(ctx->state->net, NULL, &fl6, NULL);
+	return IS_ERR(dst) ? NULL : dst;
+#else
+	return NULL;
+#endif
+}
+
+/**
+ * cb_demux_route() - route of the reply, as the listener's SYN-ACK would take
+ * @ctx:	tuple parsed, dress filled in
+ * @tos:	type of service of the reply
+ *
+ * Return: a referenced dst, or NULL where there is none.
+ */
+struct dst_entry *cb_demux_route(const struct cb_ctx *ctx, u8 tos)
+{
+	if (ctx->seg.tuple.family == AF_INET6)
+		return route6(ctx, tos);
+	return route4(ctx, tos);
+}

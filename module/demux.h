@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Whose segment is it?  Questions to the host's TCP hash tables and FIB, for
+ * local mode.  All under rcu_read_lock(), BH off; nothing is held on return.
+ */
+#ifndef CB_DEMUX_H
+#define CB_DEMUX_H
+
+#include "mode.h"
+
+struct sock;
+
+/* Is the tuple in the established hash, in whatever state? */
+bool cb_demux_established(const struct cb_ctx *ctx);
+
+/* Who listens? NULL, or a TCP_LISTEN socket, valid until rcu_read_unlock(). */
+struct sock *cb_demux_listener(const struct cb_ctx *ctx);
+
+/* Is the destination address this host's? */
+bool cb_demux_is_local(const struct cb_ctx *ctx);
+
+/* Route that a reply to this segment would take; referenced, or NULL. */
+struct dst_entry *cb_demux_route(const struct cb_ctx *ctx, u8 tos);
+
+/* local.c: can the socket path make a child of this listener? */
+bool cb_local_serves(const struct sock *listener);
+
+/* offer.c: fills ctx->policy and ctx->dress. CB_ANSWER, or CB_PASS and why. */
+struct cb_decision cb_offer_local(struct cb_ctx *ctx);
+
+#endif

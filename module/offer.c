@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a local SYN-ACK may offer.
+ *
+ * Owns a small per-CPU table, direct-mapped, of what depends on the destination
+ * alone: is it local, who listens, which MSS and window to announce.  An entry
+ * holds numbers only (no device, route or socket), lives for 100 ms, and is
+ * keyed by the namespace's cookie, which is never used twice, so it needs no
+ * clean-up when a namespace goes.  Invariant: only its own CPU touches it, with
+ * BH off.  Sysctls are read for each segment.
+ */
+#include <linux/jhash.h>
+#include <linux/percpu.h>
+#include <net/addrconf.h>
+#include <net/inet_ecn.h>
+#include <net/tcp.h>
+#include "demux.h"
+#include "uapi/linux/cookiebox.h"
+
+#define DEST_SLOTS	32u
+#define DEST_LIFE_MS	100
+#define MSS_DEFAULT4	536u	/* RFC 9293 3.7.1 */
+#define MSS_DEFAULT6	1220u
+
+struct dest {
+	struct cb_addr daddr;
+	u64 net_cookie;			/* 0: empty */
+	u64 until_ms;			/* CLOCK_MONOTONIC */
+	int ifindex;
+	int sdif;
+	u32 space;			/* receive window, bytes, before rounding to MSS */
+	u32 initrwnd;			/* route metric, segments; 0: none */
+	struct cb_dress dress;		/* mark: the listener's only */
+	__be16 dport;
+	u16 mss;
+	u8 family;
+	u8 reason;			/* CB_R_NONE: may be answered */
+	bool ecn_route;
+	bool has_keys;			/* TCP-MD5 or TCP-AO */
+};
+
+static DEFINE_PER_CPU(struct dest, dests[DEST_SLOTS]);
+
+static int sdif_of(const struct cb_ctx *ctx)
+{
+	if (ctx->seg.tuple.family == AF_INET6)
+		return inet6_sdif(ctx->skb);
+	return inet_sdif(ctx->skb);
+}
+
+/* As dst_metric_advmss() defaults to, for the device the SYN came in by. */
+static u32 device_mss(const struct cb_ctx *ctx)
+{
+	u32 mtu = READ_ONCE(ctx->state->in->mtu);
+	u32 headers = sizeof(struct tcphdr);
+
+	headers += ctx->seg.tuple.family == AF_INET6 ? sizeof(struct ipv6hdr) :
+						       sizeof(struct iphdr);
+	mtu = min_t(u32, mtu, U16_MAX);
+	return mtu > headers + TCP_MIN_MSS ? mtu - headers : TCP_MIN_MSS;
+}
+
+static bool has_keys(const struct sock *sk)
+{
+	bool keys = false;
+
+#ifdef CONFIG_TCP_MD5SIG
+	keys |= !!rcu_access_pointer(tcp_sk(sk)->md5sig_info);
+#endif
+#ifdef CONFIG_TCP_AO
+	keys |= !!rcu_access_pointer(tcp_sk(sk)->ao_info);
+#endif
+	return keys;
+}
+
+static void dress_of(struct cb_dress *dress, const struct cb_ctx *ctx, const struct sock *sk)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+	dress->mark = READ_ONCE(sk->sk_mark);
+	dress->priority = READ_ONCE(sk->sk_priority);
+	dress->oif = READ_ONCE(sk->sk_bound_dev_if);
+	if (!dress->oif && netif_is_l3_master(ctx->state->in))
+		dress->oif = ctx->state->in->ifindex;
+	dress->ttl = inet->uc_ttl;
+	dress->tos = inet->tos & ~INET_ECN_MASK;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ctx->seg.tuple.family == AF_INET6) {
+		dress->ttl = inet6_sk(sk)->hop_limit;
+		dress->tos = inet6_sk(sk)->tclass & ~INET_ECN_MASK;
+	}
+#endif
+}
+
+/* As tcp_openreq_init_rwin() computes it for the stack's own SYN-ACK. */
+static u32 space_of(const struct sock *sk, u32 clamp)
+{
+	int full = max(tcp_full_space(sk), 0);
+
+	if ((sk->sk_userlocks & SOCK_RCVBUF_LOCK) && (!clamp || clamp > full))
+		clamp = full;
+	return clamp ? min_t(u32, clamp, full) : full;
+}
+
+/* What the route back says.  The least of route and device counts, so that a
+ * spoofed source can lower nothing but to what a route of ours already says.
+ */
+static void ask_route(struct dest *d, struct cb_ctx *ctx, const struct sock *sk)
+{
+	u32 clamp = READ_ONCE(tcp_sk(sk)->window_clamp);
+	u32 mss = device_mss(ctx);
+	struct dst_entry *dst;
+
+	ctx->dress = d->dress;
+	dst = cb_demux_route(ctx, d->dress.tos);
+	if (dst) {
+		mss = min_t(u32, mss, max_t(u32, dst_metric_advmss(dst), TCP_MIN_MSS));
+		clamp = clamp ?: dst_metric(dst, RTAX_WINDOW);
+		d->initrwnd = dst_metric(dst, RTAX_INITRWND);
+		d->ecn_route = dst_feature(dst, RTAX_FEATURE_ECN);
+		dst_release(dst);
+	}
+	d->mss = tcp_mss_clamp(tcp_sk(sk), mss);
+	d->space = space_of(sk, clamp);
+}
+
+/* Returns what to note as the reason. */
+static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
+{
+	struct sock *sk;
+
+	if (!cb_demux_is_local(ctx))
+		return CB_R_NOT_LOCAL;
+	sk = cb_demux_listener(ctx);
+	if (!sk)
+		return CB_R_NO_LISTENER;
+	if (!cb_local_serves(sk))
+		return CB_R_LISTENER_UNSUPPORTED;
+	dress_of(&d->dress, ctx, sk);
+	d->has_keys = has_keys(sk);
+	ask_route(d, ctx, sk);
+	return CB_R_NONE;
+}
+
+static const struct dest *find_dest(struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	u64 net_cookie = ctx->state->net->net_cookie;
+	int ifindex = ctx->state->in->ifindex;
+	u32 port = be16_to_cpu(t->dport);
+	struct dest *d;
+
+	d = this_cpu_ptr(&dests[(be32_to_cpu(t->daddr.a[0] ^ t->daddr.a[3]) ^ port ^ ifindex) %
+				DEST_SLOTS]);
+	if (d->net_cookie == net_cookie && d->daddr.q[0] == t->daddr.q[0] &&
+	    d->daddr.q[1] == t->daddr.q[1] && d->dport == t->dport &&
+	    d->family == t->family && d->ifindex == ifindex &&
+	    ctx->now_ms < d->until_ms && d->sdif == sdif_of(ctx))
+		return d;
+	*d = (struct dest) {
+		.net_cookie = net_cookie,
+		.daddr = t->daddr,
+		.dport = t->dport,
+		.family = t->family,
+		.ifindex = ifindex,
+		.sdif = sdif_of(ctx),
+		.until_ms = ctx->now_ms + DEST_LIFE_MS,
+	};
+	d->reason = ask_host(d, ctx);
+	return d;
+}
+
+/* A function of the namespace's sysctls alone, so that the ACK, which is opened
+ * with the same value, finds what the SYN-ACK announced.
+ */
+static u8 window_shift(struct net *net)
+{
+	u32 space = max_t(u32, READ_ONCE(net->ipv4.sysctl_tcp_rmem[2]),
+			  READ_ONCE(sysctl_rmem_max));
+
+	return clamp_t(int, ilog2(space | 1) - 15, 0, TCP_MAX_WSCALE);
+}
+
+/* As tcp_select_initial_window() rounds it. */
+static u16 window_of(const struct cb_ctx *ctx, const struct dest *d)
+{
+	u32 limit = U16_MAX, space = d->space, mss = ctx->seg.opt.mss;
+
+	if (!(ctx->seg.opt.has & CB_OPT_MSS))
+		mss = d->family == AF_INET6 ? MSS_DEFAULT6 : MSS_DEFAULT4;
+	mss = clamp_t(u32, mss, TCP_MIN_MSS, U16_MAX);
+	if (space > mss)
+		space = rounddown(space, mss);
+	if (READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_workaround_signed_windows))
+		limit = MAX_TCP_WINDOW;
+	if (d->initrwnd)
+		limit = min(limit, d->initrwnd * mss);
+	return min(space, limit);
+}
+
+/* A SYN that is marked ECN-capable in its IP header is no ECN-setup SYN to the
+ * stack (tcp_ecn_create_request()).
+ */
+static bool ecn_allowed(const struct cb_ctx *ctx, const struct dest *d)
+{
+	u8 dsfield;
+
+	if (!READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_ecn) && !d->ecn_route)
+		return false;
+	dsfield = d->family == AF_INET6 ? ipv6_get_dsfield(ipv6_hdr(ctx->skb)) :
+					  ip_hdr(ctx->skb)->tos;
+	return INET_ECN_is_not_ect(dsfield);
+}
+
+static void fill_policy(struct cb_ctx *ctx, const struct dest *d)
+{
+	const struct cb_service_spec *spec = &ctx->svc->spec;
+	struct net *net = ctx->state->net;
+
+	ctx->policy = (struct cb_policy) {
+		.timestamps = READ_ONCE(net->ipv4.sysctl_tcp_timestamps),
+		.sack = READ_ONCE(net->ipv4.sysctl_tcp_sack),
+		.wscale = READ_ONCE(net->ipv4.sysctl_tcp_window_scaling),
+		.ecn = ecn_allowed(ctx, d),
+		.drop_no_timestamps = spec->no_timestamps == COOKIEBOX_NO_TIMESTAMPS_DROP,
+		.auth_drop = spec->auth != COOKIEBOX_AUTH_OPTION_PASS || !d->has_keys,
+		.rcv_wscale = window_shift(net),
+		.mss = d->mss,
+		.window = window_of(ctx, d),
+	};
+}
+
+static void fill_dress(struct cb_ctx *ctx, const struct dest *d)
+{
+	struct net *net = ctx->state->net;
+
+	ctx->dress = d->dress;
+	if (!ctx->dress.mark && READ_ONCE(net->ipv4.sysctl_tcp_fwmark_accept))
+		ctx->dress.mark = ctx->skb->mark;
+}
+
+/**
+ * cb_offer_local() - may a segment for a local listener be answered, and how?
+ * @ctx:	header and options parsed; policy and dress are filled in
+ *
+ * Context: softirq, rcu_read_lock().  Return: CB_ANSWER, or CB_PASS and
+ * NOT_LOCAL, NO_LISTENER, LISTENER_UNSUPPORTED or SYNCOOKIES_OFF.
+ */
+struct cb_decision cb_offer_local(struct cb_ctx *ctx)
+{
+	struct cb_decision d = { .action = CB_PASS };
+	const struct dest *dest = find_dest(ctx);
+
+	d.reason = dest->reason;
+	if (d.reason != CB_R_NONE)
+		return d;
+	if (!READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_syncookies)) {
+		d.reason = CB_R_SYNCOOKIES_OFF;
+		return d;
+	}
+	fill_policy(ctx, dest);
+	fill_dress(ctx, dest);
+	d.action = CB_ANSWER;
+	return d;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From skb to segment: the only place that walks IP headers.
+ *
+ * Owns no state.  Invariants: skb->data is the network header, and the header
+ * of the IP packet itself was validated by the stack (both hooks run after
+ * that).  No pointer into the packet is kept across pskb_may_pull().  Called by
+ * the hooks in the order tuple, header, options, checksum.
+ */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netfilter.h>
+#include <linux/tcp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include "mode.h"
+
+#define FLAGS_END	14	/* bytes of a TCP header up to and with the flags */
+
+/* Offset of the TCP header, or -1: not TCP, or a later fragment. */
+static int walk4(const struct sk_buff *skb, struct cb_tuple *t)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+
+	if (iph->protocol != IPPROTO_TCP || (iph->frag_off & htons(IP_OFFSET)))
+		return -1;
+	t->family = AF_INET;
+	t->saddr.q[0] = 0;
+	t->saddr.q[1] = 0;
+	t->daddr.q[0] = 0;
+	t->daddr.q[1] = 0;
+	t->saddr.a[0] = iph->saddr;
+	t->daddr.a[0] = iph->daddr;
+	return iph->ihl * 4;
+}
+
+static int walk6(const struct sk_buff *skb, struct cb_tuple *t)
+{
+	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
+	u8 nexthdr = ip6h->nexthdr;
+	__be16 frag_off;
+	int thoff = sizeof(*ip6h);
+
+	t->family = AF_INET6;
+	t->saddr.in6 = ip6h->saddr;
+	t->daddr.in6 = ip6h->daddr;
+	if (nexthdr == IPPROTO_TCP)
+		return thoff;
+	thoff = ipv6_skip_exthdr(skb, thoff, &nexthdr, &frag_off);
+	return nexthdr == IPPROTO_TCP ? thoff : -1;
+}
+
+/**
+ * cb_parse_tuple() - addresses and ports, for the look-up of the service
+ * @ctx:	skb is set; seg.tuple and seg.thoff are filled in
+ *
+ * Cheap: it runs for every segment of the host.
+ *
+ * Return: false if this is no TCP segment whose ports can be read.
+ */
+bool cb_parse_tuple(struct cb_ctx *ctx)
+{
+	struct cb_tuple *t = &ctx->seg.tuple;
+	const __be16 *ports;
+	__be16 buf[2];
+	int thoff;
+
+	thoff = ctx->state->pf == NFPROTO_IPV6 ? walk6(ctx->skb, t) : walk4(ctx->skb, t);
+	if (thoff < 0)
+		return false;
+	ports = skb_header_pointer(ctx->skb, thoff, sizeof(buf), buf);
+	if (!ports)
+		return false;
+	t->sport = ports[0];
+	t->dport = ports[1];
+	ctx->seg.thoff = thoff;
+	return true;
+}
+
+/* Is this the first fragment of several? */
+static bool fragmented(const struct cb_ctx *ctx)
+{
+	u8 nexthdr;
+	__be16 frag_off = 0;
+
+	if (ctx->state->pf != NFPROTO_IPV6)
+		return ip_is_fragment(ip_hdr(ctx->skb));
+	nexthdr = ipv6_hdr(ctx->skb)->nexthdr;
+	if (nexthdr == IPPROTO_TCP)
+		return false;
+	ipv6_skip_exthdr(ctx->skb, sizeof(struct ipv6hdr), &nexthdr, &frag_off);
+	return frag_off & htons(IP6_MF | IP6_OFFSET);
+}
+
+/* A first fragment is refused if it is a SYN, or may be one (RFC 3128). */
+static enum cb_reason judge_fragment(struct cb_ctx *ctx)
+{
+	u8 buf[FLAGS_END];
+	const u8 *th = skb_header_pointer(ctx->skb, ctx->seg.thoff, sizeof(buf), buf);
+
+	ctx->seg.flags = th ? th[FLAGS_END - 1] : CB_TCP_SYN;
+	return CB_R_FRAGMENT;
+}
+
+/**
+ * cb_parse_header() - the fixed part of the TCP header
+ * @ctx:	cb_parse_tuple() was true
+ *
+ * Return: CB_R_NONE and seg but for its options; CB_R_FRAGMENT and seg.flags
+ * for a first fragment (CB_TCP_SYN if the flags cannot be seen); or
+ * CB_R_BAD_HEADER.
+ */
+enum cb_reason cb_parse_header(struct cb_ctx *ctx)
+{
+	struct sk_buff *skb = ctx->skb;
+	unsigned int thoff = ctx->seg.thoff;
+	struct tcphdr buf;
+	const u8 *th;
+
+	if (fragmented(ctx))
+		return judge_fragment(ctx);
+	th = skb_header_pointer(skb, thoff, sizeof(buf), &buf);
+	if (!th)
+		return CB_R_BAD_HEADER;
+	return cb_segment_parse(&ctx->seg, th, sizeof(buf), skb->len - thoff);
+}
+
+/**
+ * cb_parse_options() - TCP options
+ * @ctx:	cb_parse_header() was in order; seg.opt is filled in
+ *
+ * Return: CB_R_NONE, CB_R_BAD_OPTIONS or CB_R_NO_MEMORY.
+ */
+enum cb_reason cb_parse_options(struct cb_ctx *ctx)
+{
+	unsigned int end = ctx->seg.thoff + ctx->seg.thlen;
+	const u8 *th;
+
+	if (!pskb_may_pull(ctx->skb, end))
+		return CB_R_NO_MEMORY;
+	th = ctx->skb->data + ctx->seg.thoff;
+	return cb_options_parse(&ctx->seg.opt, th + sizeof(struct tcphdr),
+				ctx->seg.thlen - sizeof(struct tcphdr),
+				ctx->seg.flags & CB_TCP_SYN);
+}
+
+/**
+ * cb_parse_checksum() - verify the TCP checksum, as far as the device did not
+ * @ctx:	seg.thoff is known
+ *
+ * Return: CB_R_NONE or CB_R_BAD_CHECKSUM.
+ */
+enum cb_reason cb_parse_checksum(struct cb_ctx *ctx)
+{
+	if (nf_checksum(ctx->skb, ctx->state->hook, ctx->seg.thoff, IPPROTO_TCP,
+			ctx->state->pf))
+		return CB_R_BAD_CHECKSUM;
+	return CB_R_NONE;
+}

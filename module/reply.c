@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The SYN-ACK, built in the SYN's own buffer and sent.
+ *
+ * Owns no state.  Invariants: the SYN's buffer is written only when nobody else
+ * holds it, else a new one is made; nothing that receiving left in the buffer
+ * goes out with it; no conntrack entry comes of it.  The TCP checksum is summed
+ * here (40 bytes at most), so that no device's offload is relied upon and a
+ * capture shows it right.  Addresses, ports and options come from ctx alone: the
+ * SYN is overwritten.  Called from hooks.c, softirq, rcu_read_lock().
+ *
+ * `route` sends as the host's own SYN-ACKs go: policy routing, rp_filter (strict:
+ * the reply must leave by the device the SYN came in by; loose: there must be a
+ * route at all), IPsec and OUTPUT rules.  `reflect` swaps the Ethernet addresses
+ * and goes out through the qdisc of the same device; where that is impossible
+ * (loopback, VRF, no Ethernet) it is routed.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_arp.h>
+#include <linux/inetdevice.h>
+#include <linux/netdevice.h>
+#include <net/dst_metadata.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/ip6_checksum.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/route.h>
+#include <net/tcp.h>
+#include "demux.h"
+#include "uapi/linux/cookiebox.h"
+
+#define OPTIONS_MAX	20	/* MSS 4, SACK and timestamps 12, window scale 4 */
+
+static unsigned int ip_len(const struct cb_ctx *ctx)
+{
+	return ctx->seg.tuple.family == AF_INET6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+}
+
+/* In Linux's order. Returns the length, a multiple of 4. */
+static unsigned int put_options(const struct cb_synack *sa, __be32 *p)
+{
+	const __be32 *start = p;
+
+	*p++ = htonl(TCPOPT_MSS << 24 | TCPOLEN_MSS << 16 | sa->mss);
+	if (sa->has & CB_OPT_TS) {
+		u32 pad = sa->has & CB_OPT_SACK ?
+			  TCPOPT_SACK_PERM << 24 | TCPOLEN_SACK_PERM << 16 :
+			  TCPOPT_NOP << 24 | TCPOPT_NOP << 16;
+
+		*p++ = htonl(pad | TCPOPT_TIMESTAMP << 8 | TCPOLEN_TIMESTAMP);
+		*p++ = htonl(sa->tsval);
+		*p++ = htonl(sa->tsecr);
+	}
+	if (sa->has & CB_OPT_WSCALE)
+		*p++ = htonl(TCPOPT_NOP << 24 | TCPOPT_WINDOW << 16 |
+			     TCPOLEN_WINDOW << 8 | sa->wscale);
+	if ((sa->has & (CB_OPT_SACK | CB_OPT_TS)) == CB_OPT_SACK)
+		*p++ = htonl(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 |
+			     TCPOPT_SACK_PERM << 8 | TCPOLEN_SACK_PERM);
+	return (p - start) * sizeof(*p);
+}
+
+/* A buffer to build in: the SYN's own, or a new one when that is shared, in
+ * pieces or too short.  Its data begins at the network header, with the
+ * Ethernet header, if there was one, before it.  Consumes the SYN.
+ */
+static struct sk_buff *take_buffer(struct sk_buff *skb, unsigned int need)
+{
+	unsigned int head = LL_MAX_HEADER + ETH_HLEN;
+	struct sk_buff *nskb;
+	int mac_len = 0;
+
+	if (!skb_shared(skb) && !skb_cloned(skb) && !skb_is_nonlinear(skb) &&
+	    skb->len + skb_tailroom(skb) >= need) {
+		skb_trim(skb, 0);
+		return skb;
+	}
+	nskb = alloc_skb(head + need, GFP_ATOMIC);
+	if (nskb) {
+		skb_reserve(nskb, head);
+		if (skb_mac_header_was_set(skb))
+			mac_len = skb->data - skb_mac_header(skb);
+		if (mac_len == ETH_HLEN)
+			memcpy(nskb->data - ETH_HLEN, skb_mac_header(skb), ETH_HLEN);
+		if (mac_len >= 0 && mac_len <= ETH_HLEN)
+			skb_set_mac_header(nskb, -mac_len);
+		nskb->dev = skb->dev;
+		nskb->protocol = skb->protocol;
+	}
+	consume_skb(skb);
+	return nskb;
+}
+
+/* What receiving left in the buffer. */
+static void scrub(struct sk_buff *skb)
+{
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	skb_ext_reset(skb);
+	nf_reset_ct(skb);
+	nf_reset_trace(skb);
+	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+	skb_gso_reset(skb);
+	skb_clear_hash(skb);
+	skb_reset_redirect(skb);
+	__vlan_hwaccel_clear_tag(skb);
+	skb_set_queue_mapping(skb, 0);
+	skb->tstamp = 0;
+	skb->skb_iif = 0;
+	skb->ip_summed = CHECKSUM_NONE;
+	skb->csum_valid = 0;
+	skb->csum_complete_sw = 0;
+	skb->csum_level = 0;
+	skb->csum = 0;
+	skb->encapsulation = 0;
+	skb->ignore_df = 0;
+	skb->pkt_type = PACKET_HOST;
+#if defined(CONFIG_NET_RX_BUSY_POLL) || defined(CONFIG_XPS)
+	skb->napi_id = 0;		/* is sender_cpu on the way out */
+#endif
+	memset(skb->cb, 0, sizeof(skb->cb));
+}
+
+/* net.ipv4.tcp_reflect_tos serves both families, as in the stack. */
+static u8 reply_tos(const struct cb_ctx *ctx)
+{
+	u8 tos;
+
+	if (!READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_reflect_tos))
+		return ctx->dress.tos;
+	tos = ctx->seg.tuple.family == AF_INET6 ? ipv6_get_dsfield(ipv6_hdr(ctx->skb)) :
+						  ip_hdr(ctx->skb)->tos;
+	return tos & ~INET_ECN_MASK;
+}
+
+static void put_ip4(struct sk_buff *skb, const struct cb_ctx *ctx, u8 tos)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct iphdr *iph = ip_hdr(skb);
+
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) / 4;
+	iph->tos = tos;
+	iph->tot_len = htons(skb->len);
+	iph->id = 0;			/* as the stack's SYN-ACKs: DF and no id */
+	iph->frag_off = htons(IP_DF);
+	iph->ttl = ctx->dress.ttl >= 0 ? ctx->dress.ttl :
+		   READ_ONCE(ctx->state->net->ipv4.sysctl_ip_default_ttl);
+	iph->protocol = IPPROTO_TCP;
+	iph->saddr = t->daddr.a[0];
+	iph->daddr = t->saddr.a[0];
+	ip_send_check(iph);
+}
+
+static void put_ip6(struct sk_buff *skb, const struct cb_ctx *ctx, u8 tos)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct net *net = ctx->state->net;
+	struct ipv6hdr *ip6h = ipv6_hdr(skb);
+	struct flowi6 fl6 = {
+		.saddr = t->daddr.in6,
+		.daddr = t->saddr.in6,
+		.fl6_sport = t->dport,
+		.fl6_dport = t->sport,
+		.flowi6_proto = IPPROTO_TCP,
+	};
+
+	ip6_flow_hdr(ip6h, tos, ip6_make_flowlabel(net, skb, 0, ip6_default_np_autolabel(net),
+						   &fl6));
+	ip6h->payload_len = htons(skb->len - sizeof(*ip6h));
+	ip6h->nexthdr = IPPROTO_TCP;
+	ip6h->hop_limit = ctx->dress.ttl >= 0 ? ctx->dress.ttl :
+			  READ_ONCE(net->ipv6.devconf_all->hop_limit);
+	ip6h->saddr = t->daddr.in6;
+	ip6h->daddr = t->saddr.in6;
+#endif
+}
+
+static void put_tcp(struct sk_buff *skb, const struct cb_ctx *ctx,
+		    const __be32 *options, unsigned int optlen)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	const struct cb_synack *sa = &ctx->synack;
+	unsigned int len = sizeof(struct tcphdr) + optlen;
+	struct tcphdr *th = tcp_hdr(skb);
+	__be32 *word = (__be32 *)th;
+	__wsum sum;
+
+	th->source = t->dport;
+	th->dest = t->sport;
+	th->seq = htonl(sa->isn);
+	th->ack_seq = htonl(sa->ack);
+	word[3] = htonl((len / 4) << 28 | (u32)(CB_TCP_SYN | CB_TCP_ACK |
+			(sa->ece ? CB_TCP_ECE : 0)) << 16 | sa->window);
+	word[4] = 0;
+	memcpy(th + 1, options, optlen);
+	sum = csum_partial(th, len, 0);
+	if (t->family == AF_INET6)
+		th->check = csum_ipv6_magic(&t->daddr.in6, &t->saddr.in6, len, IPPROTO_TCP, sum);
+	else
+		th->check = csum_tcpudp_magic(t->daddr.a[0], t->saddr.a[0], len, IPPROTO_TCP, sum);
+}
+
+/* Turns ctx->skb into the SYN-ACK; NULL: no memory, and the SYN is gone. */
+static struct sk_buff *build(struct cb_ctx *ctx, u8 tos)
+{
+	__be32 options[OPTIONS_MAX / sizeof(__be32)];
+	unsigned int optlen = put_options(&ctx->synack, options);
+	unsigned int iplen = ip_len(ctx);
+	struct sk_buff *skb;
+
+	skb = take_buffer(ctx->skb, iplen + sizeof(struct tcphdr) + optlen);
+	ctx->skb = NULL;
+	if (!skb)
+		return NULL;
+	scrub(skb);
+	skb->mark = ctx->dress.mark;
+	skb->priority = ctx->dress.priority;
+	skb_put(skb, iplen + sizeof(struct tcphdr) + optlen);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, iplen);
+	if (ctx->seg.tuple.family == AF_INET6)
+		put_ip6(skb, ctx, tos);
+	else
+		put_ip4(skb, ctx, tos);
+	put_tcp(skb, ctx, options, optlen);
+	return skb;
+}
+
+static enum cb_reason sent(int err)
+{
+	return net_xmit_eval(err) ? CB_R_REPLY_FAILED : CB_R_SYN_ANSWERED;
+}
+
+static bool can_reflect(const struct cb_ctx *ctx)
+{
+	const struct sk_buff *skb = ctx->skb;
+	const struct net_device *dev = skb->dev;
+
+	if (dev->type != ARPHRD_ETHER || (dev->flags & (IFF_LOOPBACK | IFF_NOARP)) ||
+	    netif_is_l3_master(dev) || !dev->header_ops)
+		return false;
+	return skb_mac_header_was_set(skb) &&
+	       skb->data - skb_mac_header(skb) == ETH_HLEN &&
+	       is_valid_ether_addr(eth_hdr(skb)->h_source);
+}
+
+static enum cb_reason reflect(struct cb_ctx *ctx)
+{
+	u8 peer[ETH_ALEN];
+	struct sk_buff *skb;
+	struct ethhdr *eth;
+
+	skb = build(ctx, reply_tos(ctx));
+	if (!skb)
+		return CB_R_NO_MEMORY;
+	skb_push(skb, ETH_HLEN);
+	skb_reset_mac_header(skb);
+	eth = eth_hdr(skb);
+	ether_addr_copy(peer, eth->h_source);
+	ether_addr_copy(eth->h_source, eth->h_dest);
+	ether_addr_copy(eth->h_dest, peer);
+	eth->h_proto = skb->protocol;
+	return sent(dev_queue_xmit(skb));
+}
+
+/* Strict rp_filter wants the path back to be the path here. */
+static bool path_refused(const struct cb_ctx *ctx, const struct net_device *out)
+{
+	const struct net_device *in = ctx->state->in;
+	struct in_device *in_dev;
+
+	if (ctx->seg.tuple.family == AF_INET6 || out == in || (in->flags & IFF_LOOPBACK) ||
+	    netif_is_l3_master(in))
+		return false;
+	in_dev = __in_dev_get_rcu(in);
+	return in_dev && IN_DEV_RPFILTER(in_dev) == 1;
+}
+
+/* The source is this host, or many hosts, by the route back to it. */
+static bool source_refused(const struct cb_ctx *ctx, const struct dst_entry *dst)
+{
+	bool loopback = ctx->state->in->flags & IFF_LOOPBACK;
+	unsigned int type;
+
+	if (ctx->seg.tuple.family == AF_INET6)
+		return !loopback && (dst->dev->flags & IFF_LOOPBACK);
+	type = container_of(dst, const struct rtable, dst)->rt_type;
+	return type != RTN_UNICAST && !(type == RTN_LOCAL && loopback);
+}
+
+static enum cb_reason route_out(struct cb_ctx *ctx)
+{
+	struct net *net = ctx->state->net;
+	u8 tos = reply_tos(ctx);
+	struct dst_entry *dst;
+	struct sk_buff *skb;
+	bool bad_source;
+
+	dst = cb_demux_route(ctx, tos);
+	bad_source = dst && source_refused(ctx, dst);
+	if (!dst || bad_source || path_refused(ctx, dst->dev)) {
+		dst_release(dst);
+		kfree_skb(ctx->skb);
+		return bad_source ? CB_R_BAD_SOURCE : CB_R_NO_ROUTE;
+	}
+	if (ctx->dress.ttl < 0)
+		ctx->dress.ttl = ctx->seg.tuple.family == AF_INET6 ? ip6_dst_hoplimit(dst) :
+				 ip4_dst_hoplimit(dst);
+	skb = build(ctx, tos);
+	if (!skb) {
+		dst_release(dst);
+		return CB_R_NO_MEMORY;
+	}
+	skb_dst_set(skb, dst);
+	skb->dev = dst->dev;
+	if (ctx->seg.tuple.family == AF_INET6)
+		return sent(ip6_local_out(net, NULL, skb));
+	return sent(ip_local_out(net, NULL, skb));
+}
+
+static bool wants_reflect(const struct cb_ctx *ctx)
+{
+	u8 reply = ctx->svc->spec.reply;
+
+	if (reply == COOKIEBOX_REPLY_DEFAULT)
+		reply = READ_ONCE(ctx->cbn->sysctl.default_reply);
+	return reply == COOKIEBOX_REPLY_REFLECT;
+}
+
+enum cb_reason cb_reply_synack(struct cb_ctx *ctx)
+{
+	if (wants_reflect(ctx) && can_reflect(ctx))
+		return reflect(ctx);
+	return route_out(ctx);
+}
