@@ -60,7 +60,10 @@ struct cb_opened {
 	bool timestamps;
 };
 
-/* Cheap checks of any SYN: flags and source (no listener, no key needed). */
+/* Cheap checks of any SYN: flags and source (no listener, no key needed).
+ * CB_ANSWER/NONE: go on; CB_DROP/BAD_FLAGS|BAD_SOURCE.  Loopback addresses off
+ * lo and the host's own as source are the caller's: they need a device.
+ */
 struct cb_decision cb_handshake_screen(const struct cb_segment *seg);
 
 /**
@@ -72,7 +75,7 @@ struct cb_decision cb_handshake_screen(const struct cb_segment *seg);
  * @out:	the SYN-ACK, if the action is CB_ANSWER
  *
  * Return: CB_ANSWER/SYN_ANSWERED, CB_PASS/MSS_TOO_LOW|AUTH_PASSED, or
- * CB_DROP/NO_TIMESTAMPS|AUTH_DROPPED.
+ * CB_DROP/NO_TIMESTAMPS|AUTH_DROPPED (COOKIE_EXPIRED if no slot has begun).
  */
 struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
 				    const struct cb_policy *pol,
@@ -88,7 +91,8 @@ struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
  * every segment carries it), one without as CB_FORM_ROWS only.
  *
  * Return: CB_REDEEM/COOKIE_ACCEPTED and @out, or
- * CB_DROP/BAD_COOKIE|COOKIE_EXPIRED.
+ * CB_DROP/BAD_COOKIE|COOKIE_EXPIRED, or NO_TIMESTAMPS where the service drops
+ * that form: its odds count for the service as long as one of its ACKs opens.
  */
 struct cb_decision cb_handshake_ack(const struct cb_segment *seg,
 				    const struct cb_policy *pol,
