@@ -119,7 +119,7 @@ int get_run(int argc, char **argv)
 	int err;
 
 	if (argc < 3)
-		return fail(EXIT_USAGE, "%s is missing: use get SRC DST PORT",
+		return fail(EXIT_USAGE, "%s is missing: use get SRC DST PORT [mark M]",
 			    !argc ? "SRC" : argc == 1 ? "DST" : "PORT");
 	err = parse_addr("SRC", argv[0], &args.src);
 	if (!err)

@@ -128,8 +128,7 @@ static int parse_line(const struct line *l, struct keyfile *kf, unsigned int *se
 		return err ? err : parse_choice(l->what, l->value, clock_choices, &kf->clock);
 	}
 	if (strcmp(l->word, "floor"))
-		return fail(EXIT_USAGE, "%s is not a word of a key file: use clock, floor, master "
-			    "or flow", l->what);
+		return fail(EXIT_USAGE, "%s is none of clock, floor, master and flow", l->what);
 	err = once(seen, SEEN_FLOOR, l);
 	if (!err && !read_number(l->value, UINT32_MAX, &floor))
 		return fail(EXIT_USAGE, "%s is not a number of 32 bits", l->what);
@@ -151,6 +150,20 @@ static int check_header(const char *path, const char *line)
 	return 0;
 }
 
+/* What to call the line. An unknown word could be a secret: it is not repeated. */
+static void name_line(struct line *l, const char *path, unsigned int number)
+{
+	static const char *const words[] = { "master", "clock", "floor", "flow" };
+	const char *slash = strrchr(path, '/'), *word = "the first word";
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (!strcmp(l->word, words[i]))
+			word = words[i];
+	snprintf(l->what, sizeof(l->what), "%.32s line %u: %s", slash ? slash + 1 : path, number,
+		 word);
+}
+
 static int parse_text(const char *path, char *text, struct keyfile *kf)
 {
 	unsigned int seen = 0, number = 1;
@@ -167,8 +180,7 @@ static int parse_text(const char *path, char *text, struct keyfile *kf)
 			continue;
 		l.value = strtok_r(NULL, " \t\r", &line);
 		l.rest = strtok_r(NULL, " \t\r", &line);
-		snprintf(l.what, sizeof(l.what), "%.24s line %u: %.24s", basename((char *)path),
-			 number, l.word);
+		name_line(&l, path, number);
 		err = parse_line(&l, kf, &seen);
 	}
 	if (err)
@@ -202,13 +214,16 @@ int keyfile_read_secret(const char *path, uint8_t secret[COOKIEBOX_MASTER_LEN])
 	bool input = !strcmp(path, "-");
 	int fd = STDIN_FILENO, err;
 	char text[FILE_MAX];
+	size_t len;
 
 	err = input ? 0 : open_secret(path, &fd);
 	if (err)
 		return err;
 	err = read_all(fd, input ? "standard input" : path, text);
 	if (!err) {
-		text[strcspn(text, "\r\n")] = '\0';
+		len = strlen(text);
+		while (len && strchr("\r\n", text[len - 1]))
+			text[--len] = '\0';
 		err = parse_hex("the secret", text, secret, COOKIEBOX_MASTER_LEN);
 	}
 	explicit_bzero(text, sizeof(text));

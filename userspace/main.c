@@ -21,9 +21,9 @@ static const struct verb top_verbs[] = {
 	{ "show", "", "one screen that says whether all is well (the default)",
 	  .run = show_run },
 	{ "service", "VERB", "the protected endpoints", .sub = service_verbs },
-	{ "get", "SRC DST PORT", "which service would decide about a segment, and how",
+	{ "get", "SRC DST PORT [mark M]", "which service would decide about a segment, and how",
 	  "SRC and DST are addresses of one family, PORT the destination port.\n"
-	  "Marks and iptables rules are not known here: only addresses are looked up.\n",
+	  "M is the firewall mark that rules would have set; iptables rules are not asked.\n",
 	  .run = get_run },
 	{ "stats", "[--explain] [SERVICE]", "what happened to segments, by service and reason",
 	  "  --explain   also say what each reason means\n"

@@ -114,9 +114,9 @@ int parse_name(const char *what, const char *text, char *name, size_t size)
 	if (strlen(text) >= size)
 		return fail(EXIT_USAGE, "%s \"%s\" is too long: use at most %zu characters",
 			    what, text, size - 1);
-	if (*text == '-')
-		return fail(EXIT_USAGE, "%s \"%s\" begins with a dash: use a letter or a digit",
-			    what, text);
+	if (*text == '-' || *text == '.')
+		return fail(EXIT_USAGE, "%s \"%s\" begins with a %s: use a letter or a digit", what,
+			    text, *text == '-' ? "dash" : "dot");
 	for (p = text; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
 			return fail(EXIT_USAGE, "%s \"%s\" has a character that is not allowed: "
@@ -138,7 +138,7 @@ int parse_addr(const char *what, const char *text, struct prefix *p)
 		p->len = 128;
 		return 0;
 	}
-	return fail(EXIT_USAGE, "%s %s is not an address: use IPv4 (192.0.2.1) or IPv6 "
+	return fail(EXIT_USAGE, "%s \"%s\" is not an address: use IPv4 (192.0.2.1) or IPv6 "
 		    "(2001:db8::1), not a host name", what, text);
 }
 
@@ -200,7 +200,8 @@ int parse_port(const char *what, const char *text, uint16_t *port)
 int parse_ports(const char *what, const char *text, uint16_t *min, uint16_t *max)
 {
 	const char *dash = strchr(text, '-');
-	char first[8] = "";
+	uint64_t first = 0, last = 0;
+	char low[8] = "";
 	int err;
 
 	if (!dash) {
@@ -208,16 +209,18 @@ int parse_ports(const char *what, const char *text, uint16_t *min, uint16_t *max
 		*max = *min;
 		return err;
 	}
-	if ((size_t)(dash - text) >= sizeof(first))
-		return fail(EXIT_USAGE, "%s %s is not valid: use 1 to 65535", what, text);
-	memcpy(first, text, dash - text);
-	err = parse_port(what, first, min);
-	if (!err)
-		err = parse_port(what, dash + 1, max);
-	if (!err && *min > *max)
-		return fail(EXIT_USAGE, "%s range %s is reversed: use %u-%u", what, text, *max,
-			    *min);
-	return err;
+	if ((size_t)(dash - text) < sizeof(low))
+		memcpy(low, text, dash - text);
+	if (!read_number(low, 65535, &first) || !read_number(dash + 1, 65535, &last) || !first ||
+	    !last)
+		return fail(EXIT_USAGE, "%s range %s is not valid: use two ports, 1 to 65535, as in "
+			    "8000-8080", what, text);
+	if (first > last)
+		return fail(EXIT_USAGE, "%s range %s is reversed: use %u-%u", what, text,
+			    (unsigned int)last, (unsigned int)first);
+	*min = first;
+	*max = last;
+	return 0;
 }
 
 int parse_mark(const char *what, const char *text, uint32_t *mark, uint32_t *mask)

@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Golden tests as transcripts of a shell.
+
+tests/cli/transcript.py [--update] FILE...
+
+    # a comment
+    $ command                    run by bash in a folder of its own, which lasts for the file
+      what it prints             stdout and stderr, each line indented by two blanks
+      [exit 2]                   if not 0
+
+Each command is one result, printed as KTAP. Values that change from run to run are replaced
+first, by the table below. --update rewrites the files with what was printed: read the difference.
+"""
+
+import difflib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+# What changes from run to run, and what stands for it.
+VOLATILE = [
+    (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "DATE TIME "),
+    (r'"time": ?\d+', '"time": N'),
+    (r'"memory": \d+', '"memory": N'),
+    (r"\b\d+ bytes,", "N bytes,"),
+    (r'"next_epoch_ms": \d+', '"next_epoch_ms": N'),
+    (r"in \d+\.\d s", "in N s"),
+    (r'"(epoch|floor)": ?\d+', r'"\1": N'),
+    (r"epoch \d+", "epoch N"),
+    (r"^(epoch|floor)( +)\d+", r"\1\2N"),
+    (r"\b[0-9a-f]{64}\b", "64HEX"),
+    (r"\b[0-9a-f]{32}\b", "32HEX"),
+    (r'base \d+|"base": \d+', "BASE"),
+    (r"^flow \d+", "flow BASE"),
+    (r'"version": "[^"]*"', '"version": "V"'),
+    (r"^module \S+,", "module V,"),
+]
+
+
+def normalise(line):
+    for pattern, word in VOLATILE:
+        line = re.sub(pattern, word, line)
+    return line
+
+
+def run(command, folder):
+    """The lines that stand below the command in a transcript."""
+    result = subprocess.run(["bash", "-c", command], cwd=folder, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            timeout=120, check=False)
+    lines = [normalise(line) for line in result.stdout.splitlines()]
+    if result.returncode:
+        lines.append(f"[exit {result.returncode}]")
+    return ["  " + line if line else "" for line in lines]
+
+
+def blocks(path):
+    """(command or None, lines): a comment or blank line is a block without a command."""
+    found = []
+    with open(path, encoding="utf-8") as handle:
+        for line in handle.read().splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            elif line.startswith("#") or not found:
+                found.append((None, [line]))
+            else:
+                found[-1][1].append(line)
+    return found
+
+
+def trimmed(lines):
+    """Without the blank lines at the end, which only part the blocks."""
+    end = len(lines)
+    while end and not lines[end - 1]:
+        end -= 1
+    return lines[:end], lines[end:]
+
+
+def transcript(path, update, report):
+    name, text = os.path.splitext(os.path.basename(path))[0], []
+    with tempfile.TemporaryDirectory() as folder:
+        os.umask(0o022)
+        for command, lines in blocks(path):
+            if command is None:
+                text += lines
+                continue
+            want, gap = trimmed(lines)
+            got = trimmed(run(command, folder))[0]
+            text += [f"$ {command}", *got, *gap]
+            if not update:
+                report(f"{name}: {command}", want, got)
+    if update:
+        with open(path, "w", encoding="utf-8") as handle:
+            handle.write("\n".join(text) + "\n")
+
+
+def main():
+    update = sys.argv[1:2] == ["--update"]
+    count, failed = 0, 0
+
+    def report(what, want, got):
+        nonlocal count, failed
+        count += 1
+        if want != got:
+            failed += 1
+            for line in difflib.unified_diff(want, got, "wanted", "got", lineterm=""):
+                print("#", line)
+        print(f"{'not ok' if want != got else 'ok'} {count} - {what.replace('#', '')}", flush=True)
+
+    for path in sys.argv[1 + update:]:
+        transcript(path, update, report)
+    if not update:
+        print(f"1..{count}")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
