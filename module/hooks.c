@@ -250,6 +250,8 @@ static unsigned int local_in_hook(void *priv, struct sk_buff *skb,
 	if (skb->sk || skb->pkt_type != PACKET_HOST || !begin(&ctx, skb, state))
 		return NF_ACCEPT;
 	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
+	if (!ctx.svc)
+		ctx.svc = cb_service_by_rule(ctx.cbn);
 	if (!ctx.svc || !ctx.svc->ops->deliver || !prepare(&ctx))
 		return NF_ACCEPT;
 	d = judge_delivery(&ctx);

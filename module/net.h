@@ -34,6 +34,7 @@ struct cb_sysctl {
 struct cb_net {
 	struct net *net;
 	struct mutex lock;		/* every writer of this struct */
+	struct hlist_head ruled;	/* anchors that rules name: service.c */
 	struct cb_table __rcu *table;	/* services; never NULL once initialised */
 	struct cb_ring __rcu *ring;	/* NULL until the first service or key set */
 	struct cb_gate *gate;		/* answer-or-not limiter (gate.c) */
@@ -45,6 +46,7 @@ struct cb_net {
 	u8 nonce[CB_NONCE_LEN];		/* fresh at every load */
 	struct delayed_work ring_work;	/* advances the ring */
 	bool ring_running;		/* ring_work may be armed */
+	s64 wall_ahead_ms;		/* CLOCK_REALTIME - CLOCK_MONOTONIC, last seen */
 
 	bool hooks_registered;		/* under lock */
 	atomic64_t event_seq;		/* netlink.c: number of the last event */
@@ -58,6 +60,12 @@ extern struct workqueue_struct *cb_wq;	/* for work that a flood must not starve 
 static inline struct cb_net *cb_net(const struct net *net)
 {
 	return net_generic(net, cb_net_id);
+}
+
+/* The ring, for writers. */
+static inline struct cb_ring *cb_keyring_ring(const struct cb_net *cbn)
+{
+	return rcu_dereference_protected(cbn->ring, lockdep_is_held(&cbn->lock));
 }
 
 int cb_net_register(void);	/* pernet operations; module init */

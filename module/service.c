@@ -18,11 +18,16 @@
  * Publishing (stage.c): process context under cb_net->lock.
  */
 #include <linux/bitops.h>
+#include <linux/rculist.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include "net.h"
 #include "table.h"
+
+/* Writers of every namespace's list of anchors that rules name. */
+static DEFINE_SPINLOCK(ruled_lock);
 
 static bool prefix_has(const struct cb_prefix *p, const struct cb_addr *addr, u8 family)
 {
@@ -107,6 +112,13 @@ const struct cb_service *cb_service_lookup(const struct cb_net *cbn,
 					   const struct cb_tuple *tuple)
 {
 	return cb_service_match(cbn, skb->mark, tuple);
+}
+
+const struct cb_service *cb_service_by_rule(const struct cb_net *cbn)
+{
+	const struct hlist_node *first = rcu_dereference(hlist_first_rcu(&cbn->ruled));
+
+	return first ? cb_service_of_rule(hlist_entry(first, struct cb_anchor, ruled)) : NULL;
 }
 
 /**
@@ -196,18 +208,39 @@ struct cb_anchor *cb_service_get_for_rule(struct cb_net *cbn, const char *name)
 	if (svc) {
 		anchor = svc->anchor;
 		kref_get(&anchor->ref);
-		atomic_inc(&anchor->rules);
+		spin_lock(&ruled_lock);
+		if (atomic_inc_return(&anchor->rules) == 1)
+			hlist_add_head_rcu(&anchor->ruled, &cbn->ruled);
+		spin_unlock(&ruled_lock);
 	}
 	rcu_read_unlock();
 	mutex_unlock(&cbn->lock);
 	return anchor;
 }
 
-/* Context: process, after a grace period in which no packet meets the rule. */
+/* Context: process, may sleep. Waits for readers of cb_net->ruled when the last
+ * rule goes. The namespace may be gone: its list was emptied then.
+ */
 void cb_service_put_for_rule(struct cb_anchor *anchor)
 {
-	atomic_dec(&anchor->rules);
+	bool last;
+
+	spin_lock(&ruled_lock);
+	last = atomic_dec_and_test(&anchor->rules);
+	if (last && !hlist_unhashed(&anchor->ruled))
+		hlist_del_init_rcu(&anchor->ruled);
+	spin_unlock(&ruled_lock);
+	if (last)
+		synchronize_rcu();
 	cb_anchor_put(anchor);
+}
+
+static void forget_rules(struct cb_net *cbn)
+{
+	spin_lock(&ruled_lock);
+	while (!hlist_empty(&cbn->ruled))
+		hlist_del_init_rcu(cbn->ruled.first);
+	spin_unlock(&ruled_lock);
 }
 
 static void free_anchor(struct kref *ref)
@@ -300,6 +333,7 @@ int cb_service_init(struct cb_net *cbn)
 
 void cb_service_exit(struct cb_net *cbn)
 {
+	forget_rules(cbn);
 	mutex_lock(&cbn->lock);
 	cb_table_publish(cbn, NULL);
 	mutex_unlock(&cbn->lock);

@@ -80,6 +80,7 @@ struct cb_anchor {
 	struct kref ref;		/* services and rules */
 	u32 id;				/* unique in the namespace, never reused */
 	atomic_t rules;			/* iptables rules that name it */
+	struct hlist_node ruled;	/* in cb_net->ruled while rules > 0 */
 	struct cb_service __rcu *now;	/* in force; NULL once deleted */
 	struct cb_counters __percpu *counters;
 };
@@ -107,6 +108,13 @@ const struct cb_service *cb_service_lookup(const struct cb_net *cbn,
 /* The same for a mark alone (netlink's lookup). */
 const struct cb_service *cb_service_match(const struct cb_net *cbn, u32 mark,
 					  const struct cb_tuple *tuple);
+
+/* A service that rules name, for a segment that no other selector gives one: at
+ * LOCAL_IN nothing tells which rule it met, and every cookie opens alike. With
+ * several such services the newest counts the connection. Context:
+ * rcu_read_lock(). NULL: no rule names a service.
+ */
+const struct cb_service *cb_service_by_rule(const struct cb_net *cbn);
 
 bool cb_service_allows(const struct cb_service *svc, const struct cb_tuple *tuple);
 
