@@ -245,6 +245,8 @@ def tree_archive(path, top, release, jobs):
             source = f"{folder}/{name}"
             if os.path.isfile(source):
                 archive.file("/cookiebox" + source[len(top):], source)
+    header = "module/uapi/linux/cookiebox.h"        # numbers for tests/lib/genl.py
+    archive.file(f"/cookiebox/{header}", f"{top}/{header}")
     for folder, _, files in os.walk(f"{top}/build/guest-files"):
         for name in files:
             source = f"{folder}/{name}"
