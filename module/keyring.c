@@ -2,8 +2,9 @@
 /*
  * The key ring of a namespace.
  *
- * Owns cb_net->master, ->master_pending, ->nonce, ->ring, ->ring_work and
- * ->ring_running.  epoch.c says which epochs follow which.
+ * Owns cb_net->master, ->master_pending, ->nonce, ->ring, ->ring_work,
+ * ->ring_running and ->wall_ahead_ms.  epoch.c says which epochs follow which,
+ * keyset.c what an admin may change.
  *
  * Invariants, once cb_keyring_start() or any setter has run:
  *  - the newest slot of the ring has not begun yet when it is published: work
@@ -17,7 +18,6 @@
  */
 #include <linux/math64.h>
 #include <linux/minmax.h>
-#include <linux/netlink.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -26,9 +26,9 @@
 #include "net.h"
 #include "netlink.h"
 
-#define FLOOR_MAX	0x7fffffffu
 #define RETRY_MS	1000u	/* after a failed allocation */
-#define WALL_CHECK_MS	30000u	/* steps of the wall clock are seen at least this often */
+#define WALL_CHECK_MS	30000u	/* a step of the wall clock is reported within this */
+#define STEP_MS		500	/* what counts as one */
 
 static u64 now_ms(void)
 {
@@ -57,13 +57,8 @@ static struct cb_epoch_by moment(const struct cb_net *cbn)
 	};
 }
 
-static struct cb_ring *ring_of(const struct cb_net *cbn)
-{
-	return rcu_dereference_protected(cbn->ring, lockdep_is_held(&cbn->lock));
-}
-
 /* Gives every slot that has begun a successor. */
-static void advance(struct cb_net *cbn, struct cb_ring *ring, struct cb_epoch_by *by)
+void cb_keyring_advance(struct cb_net *cbn, struct cb_ring *ring, struct cb_epoch_by *by)
 {
 	while (cb_epoch_newest(ring)->start_ms <= by->now_ms) {
 		if (cbn->master_pending) {
@@ -82,7 +77,17 @@ static void free_ring(struct rcu_head *head)
 	kfree_sensitive(container_of(head, struct cb_ring, rcu));
 }
 
-static void publish(struct cb_net *cbn, struct cb_ring *ring)
+static void arm(struct cb_net *cbn)
+{
+	u64 now = now_ms(), start_ms = cb_epoch_newest(cb_keyring_ring(cbn))->start_ms;
+	u64 delay = start_ms > now ? start_ms - now : 0;
+
+	if (cbn->master[0].clock == CB_CLOCK_WALL)
+		delay = min_t(u64, delay, WALL_CHECK_MS);
+	mod_delayed_work(cb_wq, &cbn->ring_work, msecs_to_jiffies(delay) + 1);
+}
+
+void cb_keyring_publish(struct cb_net *cbn, struct cb_ring *ring)
 {
 	struct cb_ring *old;
 
@@ -90,22 +95,12 @@ static void publish(struct cb_net *cbn, struct cb_ring *ring)
 	old = rcu_replace_pointer(cbn->ring, ring, lockdep_is_held(&cbn->lock));
 	if (old)
 		call_rcu(&old->rcu, free_ring);
-}
-
-static void arm(struct cb_net *cbn)
-{
-	u64 now = now_ms(), start_ms = cb_epoch_newest(ring_of(cbn))->start_ms;
-	u64 delay = start_ms > now ? start_ms - now : 0;
-
-	if (!cbn->ring_running)
-		return;
-	if (cbn->master[0].clock == CB_CLOCK_WALL)
-		delay = min_t(u64, delay, WALL_CHECK_MS);
-	mod_delayed_work(cb_wq, &cbn->ring_work, msecs_to_jiffies(delay) + 1);
+	if (cbn->ring_running)
+		arm(cbn);
 }
 
 /* First pair of a clock: random base, or one that makes it show wall time. */
-static void new_pair(struct cb_flow_pair *pair, enum cb_clock clock)
+void cb_keyring_new_pair(struct cb_flow_pair *pair, enum cb_clock clock)
 {
 	get_random_bytes(&pair->key, sizeof(pair->key));
 	if (clock == CB_CLOCK_WALL)
@@ -120,7 +115,7 @@ static int first_use(struct cb_net *cbn)
 	struct cb_epoch_by by;
 	struct cb_ring *ring;
 
-	if (ring_of(cbn))
+	if (cb_keyring_ring(cbn))
 		return 0;
 	ring = kzalloc(sizeof(*ring), GFP_KERNEL);
 	if (!ring)
@@ -132,19 +127,19 @@ static int first_use(struct cb_net *cbn)
 	get_random_bytes(cbn->master[0].secret, sizeof(cbn->master[0].secret));
 	get_random_bytes(cbn->nonce, sizeof(cbn->nonce));
 	cbn->master[0].clock = CB_CLOCK_LOCAL;
-	new_pair(&ring->pair[0], CB_CLOCK_LOCAL);
+	cb_keyring_new_pair(&ring->pair[0], CB_CLOCK_LOCAL);
 	ring->n_pairs = 1;
 	by = moment(cbn);
 	cb_epoch_restart(ring, &by, 1);
-	advance(cbn, ring, &by);
-	publish(cbn, ring);
+	cb_keyring_advance(cbn, ring, &by);
+	cb_keyring_publish(cbn, ring);
 	return 0;
 }
 
 /* A private copy of the ring, brought up to the moment.  If it slept, so that
  * its "previous" epoch may be long ago, nothing older opens.
  */
-static struct cb_ring *draft(struct cb_net *cbn, struct cb_epoch_by *by)
+struct cb_ring *cb_keyring_draft(struct cb_net *cbn, struct cb_epoch_by *by)
 {
 	const struct cb_slot *last;
 	struct cb_ring *ring;
@@ -154,15 +149,27 @@ static struct cb_ring *draft(struct cb_net *cbn, struct cb_epoch_by *by)
 	err = first_use(cbn);
 	if (err)
 		return ERR_PTR(err);
-	ring = kmemdup(ring_of(cbn), sizeof(*ring), GFP_KERNEL);
+	ring = kmemdup(cb_keyring_ring(cbn), sizeof(*ring), GFP_KERNEL);
 	if (!ring)
 		return ERR_PTR(-ENOMEM);
 	*by = moment(cbn);
 	last = cb_epoch_newest(ring);
 	if (!cbn->ring_running && by->now_ms > last->start_ms + by->len_ms)
 		cb_epoch_restart(ring, by, last->epoch + 1);
-	advance(cbn, ring, by);
+	cb_keyring_advance(cbn, ring, by);
 	return ring;
+}
+
+/* Tells listeners what the work has found. */
+static void report(struct cb_net *cbn, const struct cb_ring *ring, const struct cb_epoch_by *by)
+{
+	s64 ahead_ms = by->wall_ms - by->now_ms, step_ms = ahead_ms - cbn->wall_ahead_ms;
+
+	cbn->wall_ahead_ms = ahead_ms;
+	if (cbn->master[0].clock == CB_CLOCK_WALL && abs(step_ms) > STEP_MS)
+		cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_CLOCK_STEPPED, NULL, ring->epoch);
+	if (ring->epoch != cb_keyring_ring(cbn)->epoch)
+		cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_EPOCH, NULL, ring->epoch);
 }
 
 static void ring_work(struct work_struct *work)
@@ -174,15 +181,13 @@ static void ring_work(struct work_struct *work)
 	mutex_lock(&cbn->lock);
 	if (!cbn->ring_running)
 		goto out;
-	ring = draft(cbn, &by);
+	ring = cb_keyring_draft(cbn, &by);
 	if (IS_ERR(ring)) {
 		mod_delayed_work(cb_wq, &cbn->ring_work, msecs_to_jiffies(RETRY_MS));
 		goto out;
 	}
-	if (ring->epoch != ring_of(cbn)->epoch)
-		cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_EPOCH, NULL, ring->epoch);
-	publish(cbn, ring);
-	arm(cbn);
+	report(cbn, ring, &by);
+	cb_keyring_publish(cbn, ring);
 out:
 	mutex_unlock(&cbn->lock);
 }
@@ -239,12 +244,12 @@ int cb_keyring_start(struct cb_net *cbn)
 	lockdep_assert_held(&cbn->lock);
 	if (cbn->ring_running)
 		return 0;
-	ring = draft(cbn, &by);
+	ring = cb_keyring_draft(cbn, &by);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	publish(cbn, ring);
 	cbn->ring_running = true;
-	arm(cbn);
+	cbn->wall_ahead_ms = by.wall_ms - by.now_ms;
+	cb_keyring_publish(cbn, ring);
 	return 0;
 }
 
@@ -259,255 +264,4 @@ void cb_keyring_stop(struct cb_net *cbn)
 	lockdep_assert_held(&cbn->lock);
 	cbn->ring_running = false;
 	cancel_delayed_work(&cbn->ring_work);
-}
-
-/* Puts @pair in front; the oldest goes when there is no room. */
-static void push_pair(struct cb_ring *ring, const struct cb_flow_pair *pair)
-{
-	memmove(&ring->pair[1], &ring->pair[0], sizeof(ring->pair[0]) * (CB_FLOW_PAIRS - 1));
-	ring->pair[0] = *pair;
-	if (ring->n_pairs < CB_FLOW_PAIRS)
-		ring->n_pairs++;
-}
-
-/* From the next epoch on. */
-static void install_next(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
-			 struct cb_epoch_by *by)
-{
-	cbn->master[1] = *m;
-	cbn->master_pending = true;
-	by->master = &cbn->master[1];
-	cb_epoch_replace(ring, by, false);
-}
-
-/* At once; @forget every older key too. */
-static void install_now(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
-			struct cb_epoch_by *by, bool forget)
-{
-	u32 at_least = cb_epoch_newest(ring)->epoch + 1;
-
-	/* A number may come back only under another secret. */
-	if (m->clock == CB_CLOCK_WALL &&
-	    memcmp(m->secret, cbn->master[0].secret, CB_MASTER_LEN))
-		at_least = 1;
-	cbn->master[0] = *m;
-	memzero_explicit(&cbn->master[1], sizeof(cbn->master[1]));
-	cbn->master_pending = false;
-	by->master = &cbn->master[0];
-	if (forget)
-		cb_epoch_restart(ring, by, at_least);
-	else
-		cb_epoch_replace(ring, by, true);
-}
-
-/* Installs @m in a draft that is up to date. */
-static void install(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
-		    bool now, struct cb_epoch_by *by)
-{
-	struct cb_flow_pair pair;
-
-	if (m->clock != cbn->master[0].clock) {
-		new_pair(&pair, m->clock);
-		push_pair(ring, &pair);
-		memzero_explicit(&pair, sizeof(pair));
-		install_now(cbn, ring, m, by, now);
-	} else if (now) {
-		install_now(cbn, ring, m, by, true);
-	} else {
-		install_next(cbn, ring, m, by);
-	}
-	advance(cbn, ring, by);
-}
-
-static int check_master(const struct cb_master *m, struct netlink_ext_ack *extack)
-{
-	if (!memchr_inv(m->secret, 0, sizeof(m->secret))) {
-		NL_SET_ERR_MSG(extack, "a master of zero bytes only is no secret");
-		return -EINVAL;
-	}
-	if (m->clock != CB_CLOCK_WALL && m->floor) {
-		NL_SET_ERR_MSG(extack, "a floor goes with the wall clock only");
-		return -EINVAL;
-	}
-	if (m->floor > FLOOR_MAX) {
-		NL_SET_ERR_MSG(extack, "floor is out of range");
-		return -ERANGE;
-	}
-	return 0;
-}
-
-/* Under lock.  A ring that does not run protects nobody: it changes at once. */
-static int set_master(struct cb_net *cbn, const struct cb_master *m, bool now,
-		      struct netlink_ext_ack *extack)
-{
-	struct cb_epoch_by by;
-	struct cb_ring *ring = draft(cbn, &by);
-
-	if (IS_ERR(ring)) {
-		NL_SET_ERR_MSG(extack, "no memory for a key ring");
-		return PTR_ERR(ring);
-	}
-	install(cbn, ring, m, now || !cbn->ring_running, &by);
-	publish(cbn, ring);
-	arm(cbn);
-	return 0;
-}
-
-/**
- * cb_keyring_set() - change the master
- * @cbn:	namespace
- * @m:		the new master; the caller zeroes its copy
- * @now:	begin an epoch at once and forget every older key; otherwise it
- *		seals from the next epoch on and no handshake in flight is lost
- * @extack:	says why not
- *
- * A change of the clock also begins an epoch at once, because the number of
- * option rows changes with it: handshakes in flight without timestamps then
- * fail and are repeated by the client.  It adds a flow pair; those in use stay.
- *
- * Context: process, takes cb_net->lock, may sleep.
- * Return: 0, -EINVAL, -ERANGE, -ENOMEM or -EINTR.
- */
-int cb_keyring_set(struct cb_net *cbn, const struct cb_master *m, bool now,
-		   struct netlink_ext_ack *extack)
-{
-	int err = check_master(m, extack);
-
-	if (err)
-		return err;
-	mutex_lock(&cbn->lock);
-	err = set_master(cbn, m, now, extack);
-	mutex_unlock(&cbn->lock);
-	return err;
-}
-
-/**
- * cb_keyring_rotate() - change to a fresh random master
- * @cbn:	namespace
- * @now:	as in cb_keyring_set()
- * @extack:	says why not
- *
- * Context: process, takes cb_net->lock, may sleep.
- * Return: 0, -EOPNOTSUPP (wall clock), -ENOMEM or -EINTR.
- */
-int cb_keyring_rotate(struct cb_net *cbn, bool now, struct netlink_ext_ack *extack)
-{
-	struct cb_master m = { .clock = CB_CLOCK_LOCAL };
-	int err;
-
-	mutex_lock(&cbn->lock);
-	if (cbn->master[0].clock == CB_CLOCK_WALL) {
-		NL_SET_ERR_MSG(extack,
-			       "a wall-clock master is shared by a cluster: set a new one on every box");
-		err = -EOPNOTSUPP;
-	} else {
-		get_random_bytes(m.secret, sizeof(m.secret));
-		err = set_master(cbn, &m, now, extack);
-	}
-	mutex_unlock(&cbn->lock);
-	memzero_explicit(&m, sizeof(m));
-	return err;
-}
-
-/**
- * cb_keyring_epoch_changed() - the sysctl epoch_seconds was written
- * @cbn:	namespace
- *
- * The length of an epoch is settled when its predecessor begins, so the one
- * that seals and the next keep theirs: cookies in flight are honoured.
- *
- * Context: process, takes cb_net->lock, may sleep.  Return: 0, or -ENOMEM.
- */
-int cb_keyring_epoch_changed(struct cb_net *cbn)
-{
-	struct cb_epoch_by by;
-	struct cb_ring *ring;
-	int err = 0;
-
-	mutex_lock(&cbn->lock);
-	if (ring_of(cbn)) {
-		ring = draft(cbn, &by);
-		if (IS_ERR(ring)) {
-			err = PTR_ERR(ring);
-		} else {
-			publish(cbn, ring);
-			arm(cbn);
-		}
-	}
-	mutex_unlock(&cbn->lock);
-	return err;
-}
-
-/**
- * cb_keyring_set_flow() - change the flow clock's pairs
- * @cbn:	namespace
- * @pairs:	newest first; the first stamps new connections
- * @n:		how many, 1 to CB_FLOW_PAIRS
- * @extack:	says why not
- *
- * The list is replaced: to change the pair, give the old ones behind the new,
- * because live sockets keep theirs; to retire one, leave it out.
- *
- * Context: process, takes cb_net->lock, may sleep.
- * Return: 0, -EINVAL, -ENOMEM or -EINTR.
- */
-int cb_keyring_set_flow(struct cb_net *cbn, const struct cb_flow_pair *pairs, unsigned int n,
-			struct netlink_ext_ack *extack)
-{
-	struct cb_epoch_by by;
-	struct cb_ring *ring;
-	int err = 0;
-
-	if (!n || n > CB_FLOW_PAIRS) {
-		NL_SET_ERR_MSG(extack, "1 to 4 flow-clock pairs are held");
-		return -EINVAL;
-	}
-	mutex_lock(&cbn->lock);
-	ring = draft(cbn, &by);
-	if (IS_ERR(ring)) {
-		NL_SET_ERR_MSG(extack, "no memory for a key ring");
-		err = PTR_ERR(ring);
-	} else {
-		memset(ring->pair, 0, sizeof(ring->pair));
-		memcpy(ring->pair, pairs, n * sizeof(*pairs));
-		ring->n_pairs = n;
-		publish(cbn, ring);
-		arm(cbn);
-	}
-	mutex_unlock(&cbn->lock);
-	return err;
-}
-
-/**
- * cb_keyring_read() - what `key show` shows
- * @cbn:	namespace
- * @out:	filled in; holds secrets, the caller zeroes it
- *
- * Context: process, takes cb_net->lock, may sleep.
- * Return: 0, -ENOMEM or -EINTR.
- */
-int cb_keyring_read(struct cb_net *cbn, struct cb_key_info *out)
-{
-	struct cb_epoch_by by;
-	struct cb_ring *ring;
-
-	memset(out, 0, sizeof(*out));
-	mutex_lock(&cbn->lock);
-	ring = draft(cbn, &by);
-	if (IS_ERR(ring)) {
-		mutex_unlock(&cbn->lock);
-		return PTR_ERR(ring);
-	}
-	out->master = cbn->master[0];
-	out->pending = cbn->master_pending;
-	if (out->pending)
-		out->next = cbn->master[1];
-	out->epoch = ring->epoch;
-	out->floor = cb_epoch_newest(ring)->epoch;
-	out->next_ms = cb_epoch_newest(ring)->start_ms - by.now_ms;
-	out->n_pairs = ring->n_pairs;
-	memcpy(out->pair, ring->pair, sizeof(out->pair));
-	publish(cbn, ring);
-	mutex_unlock(&cbn->lock);
-	return 0;
 }

@@ -93,7 +93,17 @@ void cb_keyring_exit(struct cb_net *cbn);	/* zeroes and frees */
 int cb_keyring_start(struct cb_net *cbn);
 void cb_keyring_stop(struct cb_net *cbn);
 
-/* All below: process context, take cb_net->lock, may sleep. */
+/* Between keyring.c and keyset.c, under cb_net->lock: a private copy of the
+ * ring brought up to the moment; successors for the slots that have begun;
+ * putting it in force, which must follow every draft.
+ */
+struct cb_epoch_by;
+struct cb_ring *cb_keyring_draft(struct cb_net *cbn, struct cb_epoch_by *by);
+void cb_keyring_advance(struct cb_net *cbn, struct cb_ring *ring, struct cb_epoch_by *by);
+void cb_keyring_publish(struct cb_net *cbn, struct cb_ring *ring);
+void cb_keyring_new_pair(struct cb_flow_pair *pair, enum cb_clock clock);
+
+/* All below, keyset.c: process context, take cb_net->lock, may sleep. */
 int cb_keyring_set(struct cb_net *cbn, const struct cb_master *m, bool now,
 		   struct netlink_ext_ack *extack);
 int cb_keyring_rotate(struct cb_net *cbn, bool now, struct netlink_ext_ack *extack);
