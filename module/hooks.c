@@ -187,11 +187,37 @@ static bool prepare(struct cb_ctx *ctx)
 	return ctx->ring;
 }
 
+/* A rule outranks mark and address, so what a rule let pass on this CPU is not
+ * judged again in our own hook.  Only compared, never followed.  Were a later
+ * rule to drop it, the next segment in the same buffer from the same port might
+ * pass unjudged, once.
+ */
+struct ruled {
+	const struct sk_buff *skb;
+	u32 ports;
+};
+
+static DEFINE_PER_CPU(struct ruled, ruled);
+
+static u32 ports_of(const struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+
+	return (u32)be16_to_cpu(t->sport) << 16 | be16_to_cpu(t->dport);
+}
+
+static bool was_ruled(const struct cb_ctx *ctx)
+{
+	struct ruled *r = this_cpu_ptr(&ruled);
+	bool was = r->skb == ctx->skb && r->ports == ports_of(ctx);
+
+	r->skb = NULL;
+	return was;
+}
+
 static unsigned int pre_routing(struct cb_ctx *ctx)
 {
-	u8 engage = ctx->svc->spec.engage;
-
-	if (engage == COOKIEBOX_ENGAGE_OFF || !prepare(ctx))
+	if (ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OFF || !prepare(ctx))
 		return NF_ACCEPT;
 	return carry_out(ctx, judge(ctx));
 }
@@ -204,7 +230,9 @@ static unsigned int pre_routing_hook(void *priv, struct sk_buff *skb,
 	if (!ours(skb, state) || !begin(&ctx, skb, state))
 		return NF_ACCEPT;
 	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
-	return ctx.svc ? pre_routing(&ctx) : NF_ACCEPT;
+	if (!ctx.svc || was_ruled(&ctx))
+		return NF_ACCEPT;
+	return pre_routing(&ctx);
 }
 
 /**
@@ -219,12 +247,18 @@ static unsigned int pre_routing_hook(void *priv, struct sk_buff *skb,
 unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *state,
 			   const struct cb_service *svc)
 {
+	unsigned int verdict;
 	struct cb_ctx ctx;
 
 	if (!ours(skb, state) || !begin(&ctx, skb, state))
 		return NF_ACCEPT;
 	ctx.svc = svc;
-	return pre_routing(&ctx);
+	verdict = pre_routing(&ctx);
+	if (verdict == NF_ACCEPT) {
+		this_cpu_write(ruled.skb, skb);
+		this_cpu_write(ruled.ports, ports_of(&ctx));
+	}
+	return verdict;
 }
 
 /* A cookie that opens here was sealed by us, so it is honoured whatever the

@@ -101,7 +101,6 @@ static void scrub(struct sk_buff *skb)
 	skb_ext_reset(skb);
 	nf_reset_ct(skb);
 	nf_reset_trace(skb);
-	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
 	skb_gso_reset(skb);
 	skb_clear_hash(skb);
 	skb_reset_redirect(skb);
@@ -217,6 +216,8 @@ static struct sk_buff *build(struct cb_ctx *ctx, u8 tos)
 	if (!skb)
 		return NULL;
 	scrub(skb);
+	if (!(ctx->state->in->flags & IFF_LOOPBACK))	/* there, the client's own entry exists */
+		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
 	skb->mark = ctx->dress.mark;
 	skb->priority = ctx->dress.priority;
 	skb_put(skb, iplen + sizeof(struct tcphdr) + optlen);

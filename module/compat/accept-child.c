@@ -222,6 +222,7 @@ static enum cb_reason queue_child(struct sock *listener, struct request_sock *re
 {
 	enum cb_reason reason = CB_R_COOKIE_ACCEPTED;
 
+	__acquire(&child->sk_lock.slock);	/* syn_recv_sock() returned it locked */
 	refcount_set(&req->rsk_refcnt, 1);
 	if (rsk_drop_req(req) || !inet_csk_reqsk_queue_add(listener, req, child)) {
 		reqsk_put(req);
