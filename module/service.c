@@ -65,17 +65,16 @@ static const struct cb_service *match_mark(const struct cb_table *t, u32 mark,
 static const struct cb_service *probe(const struct cb_table *t, const struct cb_probe *p,
 				      const struct cb_addr *daddr, u16 port)
 {
-	struct cb_addr key = cb_prefix_mask(daddr, p->len);
-	u16 exact = p->exact ? port : 0;
+	u32 kind = p->kind | (u32)(port & p->port_mask) << 16;
+	__be64 q0 = daddr->q[0] & p->mask[0];
+	__be64 q1 = daddr->q[1] & p->mask[1];
 	u32 i;
 
-	i = t->bucket[cb_table_hash(&key, p->family, p->len, exact) & t->bucket_mask];
+	i = t->bucket[cb_table_hash(q0, q1, kind) & t->bucket_mask];
 	for (; i != CB_CHAIN_END; i = t->entry[i].next) {
 		const struct cb_entry *e = &t->entry[i];
 
-		if (e->addr.q[0] != key.q[0] || e->addr.q[1] != key.q[1])
-			continue;
-		if (e->len == p->len && e->family == p->family && e->exact == exact &&
+		if (e->kind == kind && e->addr.q[0] == q0 && e->addr.q[1] == q1 &&
 		    port >= e->port_min && port <= e->port_max)
 			return e->svc;
 	}
@@ -100,7 +99,7 @@ const struct cb_service *cb_service_match(const struct cb_net *cbn, u32 mark,
 
 	if (!t->n || !test_bit(port, t->ports))
 		return NULL;
-	svc = match_mark(t, mark, tuple, port);
+	svc = t->n_marked ? match_mark(t, mark, tuple, port) : NULL;
 	v6 = tuple->family == AF_INET6;
 	for (i = 0; !svc && i < t->n_probes[v6]; i++)
 		svc = probe(t, &t->probes[v6][i], &tuple->daddr, port);

@@ -20,7 +20,7 @@
 #include "netlink.h"
 #include "table.h"
 
-/* Bytes of new services that one socket may stage. */
+/* Bytes of new services, without counters, that one socket may stage. */
 #define STAGE_BYTES_MAX	(16u << 20)
 
 struct cb_stage {
@@ -178,7 +178,8 @@ static struct cb_service *new_service(const struct cb_service_spec *spec,
 static struct cb_service *make(struct cb_stage *st, const struct cb_service_spec *spec,
 			       struct cb_anchor *anchor, struct netlink_ext_ack *extack)
 {
-	size_t bytes = st->bytes + cb_service_bytes(spec->n_allow);
+	size_t bytes = st->bytes + sizeof(struct cb_service) +
+		       spec->n_allow * sizeof(struct cb_prefix);
 	struct cb_service *svc;
 
 	if (bytes > STAGE_BYTES_MAX) {

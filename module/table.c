@@ -85,6 +85,8 @@ static struct cb_table *allocate(u32 n)
 
 void cb_table_free(struct cb_table *t)
 {
+	kvfree(t->probes[1]);
+	kvfree(t->probes[0]);
 	kvfree(t->all);
 	kvfree(t->marked);
 	kvfree(t->entry);
@@ -100,12 +102,10 @@ static void add_entry(struct cb_table *t, struct cb_service *svc)
 
 	e->svc = svc;
 	e->addr = s->addr.addr;
-	e->family = s->addr.family;
-	e->len = s->addr.len;
+	e->kind = cb_kind(s->addr.family, s->addr.len,
+			  s->port_min == s->port_max ? s->port_min : 0);
 	e->port_min = s->port_min;
 	e->port_max = s->port_max ? s->port_max : PORTS - 1;
-	if (s->port_max && s->port_min == s->port_max)
-		e->exact = s->port_min;
 }
 
 static void add_service(struct cb_table *t, struct cb_service *svc)
@@ -135,48 +135,54 @@ static void link_entries(struct cb_table *t)
 		t->bucket[i] = CB_CHAIN_END;
 	for (i = 0; i < t->n_entries; i++) {
 		struct cb_entry *e = &t->entry[i];
-		u32 *head = &t->bucket[cb_table_hash(&e->addr, e->family, e->len, e->exact) &
-				       t->bucket_mask];
+		u32 hash = cb_table_hash(e->addr.q[0], e->addr.q[1], e->kind);
+		u32 *head = &t->bucket[hash & t->bucket_mask];
 
 		e->next = *head;
 		*head = i;
 	}
 }
 
-static void add_probe(struct cb_table *t, bool v6, u8 family, u8 len, bool exact)
+static void set_probe(struct cb_probe *p, u8 family, u8 len, bool one_port)
 {
-	struct cb_probe *p = &t->probes[v6][t->n_probes[v6]++];
+	struct cb_addr ones = { .q = { ~(__be64)0, ~(__be64)0 } };
+	struct cb_addr mask = cb_prefix_mask(&ones, len);
 
-	p->family = family;
-	p->len = len;
-	p->exact = exact;
+	p->mask[0] = mask.q[0];
+	p->mask[1] = mask.q[1];
+	p->kind = cb_kind(family, len, 0);
+	p->port_mask = one_port ? U16_MAX : 0;
 }
 
 /* Longest prefix first, "any address" last; one port before ranges. */
-static void list_probes(struct cb_table *t, bool v6)
+static bool list_probes(struct cb_table *t, bool v6)
 {
 	u8 family = v6 ? AF_INET6 : AF_INET;
 	DECLARE_BITMAP(used, CB_PROBES_MAX);
-	int slot;
-	u32 i;
+	struct cb_probe *p;
+	u32 i, slot;
 
 	bitmap_zero(used, CB_PROBES_MAX);
 	for (i = 0; i < t->n_entries; i++) {
-		const struct cb_entry *e = &t->entry[i];
+		u8 of = t->entry[i].kind >> 8, len = t->entry[i].kind;
+		bool one_port = t->entry[i].kind >> 16;
 
-		if (!e->family)
-			__set_bit(!!e->exact, used);
-		else if (e->family == family)
-			__set_bit(2 + 2 * e->len + !!e->exact, used);
+		if (!of)
+			__set_bit(one_port, used);
+		else if (of == family)
+			__set_bit(2 + 2 * len + one_port, used);
 	}
-	for (slot = CB_PROBES_MAX - 1; slot >= 0; slot--) {
-		if (!test_bit(slot, used))
-			continue;
-		if (slot < 2)
-			add_probe(t, v6, 0, 0, slot);
-		else
-			add_probe(t, v6, family, (slot - 2) / 2, slot & 1);
-	}
+	t->n_probes[v6] = bitmap_weight(used, CB_PROBES_MAX);
+	if (!t->n_probes[v6])
+		return true;
+	p = get(t, t->n_probes[v6], sizeof(*p));
+	if (!p)
+		return false;
+	t->probes[v6] = p;
+	p += t->n_probes[v6];
+	for_each_set_bit(slot, used, CB_PROBES_MAX)
+		set_probe(--p, slot < 2 ? 0 : family, slot < 2 ? 0 : slot / 2 - 1, slot & 1);
+	return true;
 }
 
 /**
@@ -194,13 +200,15 @@ struct cb_table *cb_table_build(struct cb_service *const *all, u32 n)
 
 	if (!t)
 		return NULL;
-	for (i = 0; i < n; i++)
-		add_service(t, all[i]);
 	if (!n)
 		return t;
+	for (i = 0; i < n; i++)
+		add_service(t, all[i]);
 	link_entries(t);
-	list_probes(t, false);
-	list_probes(t, true);
+	if (!list_probes(t, false) || !list_probes(t, true)) {
+		cb_table_release(t);
+		return NULL;
+	}
 	sort(t->marked, t->n_marked, sizeof(*t->marked), by_precedence, NULL);
 	return t;
 }

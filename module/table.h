@@ -6,30 +6,35 @@
 #ifndef CB_TABLE_H
 #define CB_TABLE_H
 
-#include <linux/jhash.h>
+#include <linux/hash.h>
 #include "service.h"
 
 /* One service without a mark, in a hash chain: narrowest range first. */
 struct cb_entry {
 	struct cb_addr addr;
 	const struct cb_service *svc;
+	u32 kind;			/* port, if it is one port, family and prefix length */
 	u32 next;			/* index, or CB_CHAIN_END */
 	u16 port_min, port_max;		/* every port: 0..65535 */
-	u16 exact;			/* the port, if it is one port; else 0 */
-	u8 family;			/* 0: any address of both families */
-	u8 len;
 };
 
 #define CB_CHAIN_END	U32_MAX
 
-/* A kind of entry that exists: these are looked for, in this order. */
+/* Entries of one family (0: any) and prefix length, with one port or with a
+ * range, are found with one probe.  All kinds that exist are tried, in order.
+ */
 struct cb_probe {
-	u8 family;
-	u8 len;
-	bool exact;
+	__be64 mask[2];
+	u32 kind;			/* of entries with a range */
+	u16 port_mask;			/* all ones if the port is in the kind, else 0 */
 };
 
 #define CB_PROBES_MAX	(2 * (128 + 1) + 2)
+
+static inline u32 cb_kind(u8 family, u8 len, u16 port)
+{
+	return (u32)port << 16 | (u32)family << 8 | len;
+}
 
 struct cb_table {
 	struct rcu_head rcu;
@@ -45,18 +50,17 @@ struct cb_table {
 	struct cb_entry *entry;
 	const struct cb_service **marked;	/* in order of precedence */
 	struct cb_service **all;	/* referenced; in order of ids */
-	u16 n_probes[2];		/* IPv4, IPv6 */
-	struct cb_probe probes[2][CB_PROBES_MAX];
+	u32 n_probes[2];		/* IPv4, IPv6 */
+	struct cb_probe *probes[2];
 };
 
 /* Not keyed: only the admin inserts, so only the admin can make chains long. */
-static inline u32 cb_table_hash(const struct cb_addr *addr, u8 family, u8 len, u16 exact)
+static inline u32 cb_table_hash(__be64 q0, __be64 q1, u32 kind)
 {
-	u32 more = (u32)exact << 16 | (u32)family << 8 | len;
+	u64 h = ((__force u64)q0 ^ ((u64)kind << 32)) * GOLDEN_RATIO_64;
 
-	if (family != AF_INET6)
-		return jhash_2words((__force u32)addr->a[0], more, 0);
-	return jhash2((__force const u32 *)addr->a, 4, more);
+	h = (h ^ (h >> 32) ^ (__force u64)q1) * GOLDEN_RATIO_64;
+	return h >> 32;
 }
 
 /* A service is 0.3 KiB and, on each CPU, 16 bytes per reason. */
