@@ -169,7 +169,7 @@ static int parse_selector(struct request *r)
 	if (s->rule_only && selects)
 		return refuse(r->extack, only, "a rule-only service has no address, port or mark");
 	if (!s->rule_only && !selects) {
-		NL_SET_ERR_MSG(r->extack, "a service needs an address, a port, a mark or rule-only");
+		NL_SET_ERR_MSG(r->extack, "a service needs an address, port, mark or rule-only");
 		return -EINVAL;
 	}
 	return 0;
