@@ -32,6 +32,7 @@ stop_flood()
 	# ip netns exec becomes synflood itself, so this is its pid.
 	kill "$FLOOD_PID" 2>/dev/null
 	wait "$FLOOD_PID"
+	# shellcheck disable=SC2034 # for the script that sources this
 	FLOOD_SENT=$(jq .sent "$TMPDIR/flood.json")
 }
 

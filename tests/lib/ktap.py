@@ -37,9 +37,8 @@ class Level:
         self.count = 0
 
     def complaint(self, where):
-        if self.plan is None:
-            return f"{where}: results without a plan" if self.count else None
-        if self.plan != self.count:
+        # KUnit gives parametrised cases no plan of their own; the whole report's is asked for apart.
+        if self.plan is not None and self.plan != self.count:
             return f"{where}: planned {self.plan} results, reported {self.count}"
         return None
 

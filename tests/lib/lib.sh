@@ -117,7 +117,7 @@ check_match()
 die()
 {
 	note "cannot go on: $*"
-	not_ok "$*"
+	not_ok "$(head -n 1 <<<"$*")"
 	exit 1
 }
 
