@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Draws service quality against load as an SVG that reads well on light and on dark pages."""
+
+import math
+
+WIDTH, HEIGHT = 760, 440
+LEFT, RIGHT, TOP, BOTTOM = 70, 740, 74, 350
+
+# Colours with enough contrast on both backgrounds; marks differ too, for who sees no colour.
+STYLES = {
+    "none": ("#8c564b", "#d9a08f", "6 4", "square"),
+    "cookies": ("#1f77b4", "#6bb5f0", "2 3", "circle"),
+    "synproxy": ("#9467bd", "#c5a3e6", "9 3 2 3", "diamond"),
+    "cookiebox": ("#1a7f37", "#4ac26b", "", "triangle"),
+}
+
+STYLE = """
+text { font: 13px system-ui, sans-serif; fill: #1f2328; }
+.page { fill: #ffffff; }
+.title { font-size: 16px; font-weight: 600; }
+.small { font-size: 11.5px; fill: #59636e; }
+.grid { stroke: #d1d9e0; stroke-width: 1; }
+.axis { stroke: #59636e; stroke-width: 1.2; }
+.line { fill: none; stroke-width: 2.4; stroke-linejoin: round; }
+"""
+DARK = """text { fill: #f0f6fc; } .page { fill: #0d1117; } .small { fill: #9198a1; }
+.grid { stroke: #3d444d; } .axis { stroke: #9198a1; }
+"""
+
+
+def style():
+    light = "".join(f".{n} {{ stroke: {s[0]}; }} .mark.{n} {{ fill: {s[0]}; }}\n"
+                    for n, s in STYLES.items())
+    dark = "".join(f".{n} {{ stroke: {s[1]}; }} .mark.{n} {{ fill: {s[1]}; }}\n"
+                   for n, s in STYLES.items())
+    return f"<style>{STYLE}{light}@media (prefers-color-scheme: dark) {{ {DARK}{dark} }}</style>"
+
+
+class Scale:
+    """The flood's rate to x: logarithmic, with a place of its own for no flood at all."""
+
+    def __init__(self, rates):
+        positive = [r for r in rates if r > 0]
+        self.low = math.log10(min(positive))
+        self.high = max(math.log10(max(positive)), self.low + 0.1)
+
+    def x(self, rate):
+        if rate <= 0:
+            return LEFT
+        start = LEFT + 90
+        return start + (math.log10(rate) - self.low) / (self.high - self.low) * (RIGHT - start)
+
+
+def y(percent):
+    return BOTTOM - percent / 100 * (BOTTOM - TOP)
+
+
+def mark(shape, name, x, at):
+    if shape == "circle":
+        return f'<circle class="mark {name}" cx="{x:.1f}" cy="{at:.1f}" r="4.5"/>'
+    points = {"square": "-4,-4 4,-4 4,4 -4,4", "diamond": "0,-6 6,0 0,6 -6,0",
+              "triangle": "0,-6 6,5 -6,5"}[shape]
+    return (f'<polygon class="mark {name}" points="{points}" '
+            f'transform="translate({x:.1f} {at:.1f})"/>')
+
+
+def text(x, at, words, anchor="middle", kind=""):
+    return f'<text x="{x:.1f}" y="{at:.1f}" text-anchor="{anchor}" class="{kind}">{words}</text>'
+
+
+def frame(scale, rates):
+    parts = []
+    for percent in range(0, 101, 20):
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y(percent):.1f}" '
+                     f'y2="{y(percent):.1f}"/>')
+        parts.append(text(LEFT - 10, y(percent) + 4, f"{percent} %", "end"))
+    for rate in rates:
+        x = scale.x(rate)
+        parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{BOTTOM}" '
+                     f'y2="{BOTTOM + 5}"/>')
+        parts.append(text(x, BOTTOM + 20, f"{rate:,}" if rate else "none"))
+    parts.append(f'<path class="axis" fill="none" d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}"/>')
+    parts.append(text((LEFT + RIGHT) / 2, BOTTOM + 42,
+                      "flood of spoofed SYNs, per second (logarithmic)"))
+    parts.append(f'<text transform="translate(18 {(TOP + BOTTOM) / 2}) rotate(-90)" '
+                 'text-anchor="middle">honest requests served</text>')
+    return parts
+
+
+def legend(labels):
+    parts, x = [], LEFT
+    for name, label in labels.items():
+        _, _, dash, shape = STYLES[name]
+        parts.append(f'<line class="line {name}" x1="{x}" x2="{x + 30}" y1="52" y2="52" '
+                     f'stroke-dasharray="{dash}"/>')
+        parts.append(mark(shape, name, x + 15, 52))
+        parts.append(text(x + 37, 56, label, "start"))
+        x += 37 + 7.2 * len(label) + 24
+    return parts
+
+
+def draw(path, rates, curves, labels, caption):
+    """rates: for the x axis; curves: name -> [(rate, percent served)...]; labels: for the legend."""
+    scale = Scale(rates)
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+             f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-labelledby="t">',
+             '<title id="t">Service quality against load, measured</title>', style(),
+             f'<rect class="page" width="{WIDTH}" height="{HEIGHT}"/>',
+             text(LEFT, 28, "Service quality against load", "start", "title")]
+    parts += frame(scale, rates) + legend(labels)
+    for name, points in curves.items():
+        _, _, dash, shape = STYLES[name]
+        spots = [(scale.x(rate), y(percent)) for rate, percent in sorted(points)]
+        parts.append(f'<polyline class="line {name}" stroke-dasharray="{dash}" points="'
+                     + " ".join(f"{a:.1f},{b:.1f}" for a, b in spots) + '"/>')
+        parts += [mark(shape, name, a, b) for a, b in spots]
+    for number, line in enumerate(caption):
+        parts.append(text(LEFT, BOTTOM + 64 + 15 * number, line, "start", "small"))
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("\n".join(parts + ["</svg>", ""]))
