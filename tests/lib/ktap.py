@@ -19,6 +19,7 @@ class Result:
     skips: list = dataclasses.field(default_factory=list)
     text: list = dataclasses.field(default_factory=list)
     seconds: float = 0.0
+    cpu: float = 0.0
 
     @property
     def ok(self):
@@ -112,7 +113,8 @@ def print_result(result, out, number=None):
     else:
         state_note = ""
     where = f" {number}" if number else ""
-    print(f"{state}{where} - {result.name} ({result.seconds:.1f} s, {result.passed} passed, "
+    cpu = f"CPU {result.cpu:.1f} s, " if result.cpu else ""
+    print(f"{state}{where} - {result.name} ({result.seconds:.1f} s, {cpu}{result.passed} passed, "
           f"{result.failed} failed, {result.skipped} skipped){state_note}", file=out, flush=True)
     if not result.ok:
         for line in result.text[-120:]:

@@ -7,7 +7,7 @@
 # `finish`. A script that stops early has no complete report and so counts as failed.
 #   # runs: vm uml-debug       where: vm (both kernels), uml-fast, uml-debug
 #   # families: 4 6            once per family, with FAMILY=4 or 6; leave out if it does not matter
-#   # timeout: 60              seconds per run
+#   # timeout: 60              seconds on an idle machine; TEST_SLOWNESS times that is allowed
 # The guest gives it FAMILY, PLATFORM (vm, uml-fast, uml-debug), TOP (the tree), MODULE (the .ko),
 # OUT (files put here come back to the host) and TMPDIR (fresh); cookiebox is in PATH. The module
 # is not loaded when the script starts, and what the script leaves behind is cleared after it.
