@@ -158,6 +158,7 @@ class Guest:
         self.label = label
         self.process = None
         self.boots = 0
+        self.stopped = False
         os.makedirs(LOGS, exist_ok=True)
 
     def command(self, boot_directory, token, job_text):
@@ -170,7 +171,7 @@ class Guest:
         """Runs the jobs, in more than one boot if guests die. Returns the results in order."""
         numbered = {str(n): job for n, job in enumerate(jobs, 1)}
         results, deaths = {}, 0
-        while any(n not in results for n in numbered) and deaths < MAX_DEATHS:
+        while not self.stopped and deaths < MAX_DEATHS and numbered.keys() - results.keys():
             rest = {n: j for n, j in numbered.items() if n not in results}
             boot = self.boot(rest, timeout, watch, report)
             results.update(boot.results)
@@ -218,7 +219,7 @@ class Guest:
                 break
             if time.monotonic() > end:
                 why = f"the guest was not done after {limit} s"
-                self.stop()
+                self.kill()
             time.sleep(0.1)
         return why
 
@@ -232,6 +233,11 @@ class Guest:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
+        """Ends the guest, and no other is started for what is left to run."""
+        self.stopped = True
+        self.kill()
+
+    def kill(self):
         """Ends the guest that this object started, and nothing else."""
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)

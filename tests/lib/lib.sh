@@ -217,8 +217,7 @@ topology()
 # load_module [PARAMETERS]
 load_module()
 {
-	modprobe -q nfnetlink x_tables 2>/dev/null
-	modprobe -qa nf_defrag_ipv4 nf_defrag_ipv6 x_tables ip6_tables 2>/dev/null
+	modprobe -qa nfnetlink nf_defrag_ipv4 nf_defrag_ipv6 x_tables ip6_tables 2>/dev/null
 	insmod "$MODULE" "$@" || die "insmod $MODULE failed: $(dmesg | tail -n 3)"
 }
 
