@@ -19,7 +19,7 @@ static int say(const struct genl *g, const char *sentence, const char *word)
 	if (g->quiet)
 		return EXIT_REFUSED;
 	if (word)
-		return fail(EXIT_REFUSED, "%s (see the word \"%s\")", sentence, word);
+		return fail(EXIT_REFUSED, "%s (at %s)", sentence, word);
 	return fail(EXIT_REFUSED, "%s", sentence);
 }
 
@@ -100,8 +100,7 @@ static int take_message(struct genl *g, const struct nlmsghdr *nlh, genl_reply_f
 	case NLMSG_NOOP:
 	case NLMSG_OVERRUN:
 		return MORE;
-	case NLMSG_ERROR:
-		/* capped: only the header of the request is quoted */
+	case NLMSG_ERROR:	/* capped: quotes only the header of the request */
 		return *err ? refused(g, nlh, -*err, sizeof(struct nlmsgerr)) : 0;
 	case NLMSG_DONE:
 		if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*err) || *err >= 0)

@@ -47,6 +47,10 @@ static const struct field explain_fields[] = {
 	{ NULL, NULL, NULL, 0, NULL }
 };
 
+static const char *const attr_words[] = {
+	[COOKIEBOX_A_STATS_NAME] = "SERVICE",
+};
+
 static void forget(void *data)
 {
 	json_array_clear(data);
@@ -202,6 +206,8 @@ static int query(const char *name, bool explain)
 	err = genl_open(&g);
 	if (err)
 		return err;
+	g.words = attr_words;
+	g.n_words = sizeof(attr_words) / sizeof(attr_words[0]);
 	err = reason_list(&g, &reasons);
 	if (!err) {
 		err = stats_list(&g, name, reasons, &stats);

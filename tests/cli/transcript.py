@@ -11,6 +11,7 @@ tests/cli/transcript.py [--update] FILE...
 
 Each command is one result, printed as KTAP. Values that change from run to run are replaced
 first, by the table below. --update rewrites the files with what was printed: read the difference.
+Where $OUT is set, what was printed is left there too.
 """
 
 import difflib
@@ -48,9 +49,12 @@ def normalise(line):
 
 def run(command, folder):
     """The lines that stand below the command in a transcript."""
-    result = subprocess.run(["bash", "-c", command], cwd=folder, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            timeout=120, check=False)
+    try:
+        result = subprocess.run(["bash", "-c", command], cwd=folder, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return ["  [no end within 60 s]"]
     lines = [normalise(line) for line in result.stdout.splitlines()]
     if result.returncode:
         lines.append(f"[exit {result.returncode}]")
@@ -92,8 +96,11 @@ def transcript(path, update, report):
             text += [f"$ {command}", *got, *gap]
             if not update:
                 report(f"{name}: {command}", want, got)
-    if update:
-        with open(path, "w", encoding="utf-8") as handle:
+    targets = [path] if update else []
+    if os.environ.get("OUT"):
+        targets.append(f"{os.environ['OUT']}/{name}.txt")
+    for target in targets:
+        with open(target, "w", encoding="utf-8") as handle:
             handle.write("\n".join(text) + "\n")
 
 
