@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm
 # families: 4 6
-# timeout: 240
+# timeout: 400
 #
 # Steps of the wall clock, with epochs numbered by either clock: handshakes that begin right after
 # a step succeed, those in flight over it too, and older connections go on.
@@ -24,14 +24,14 @@ around_step()
 {
 	local epoch flight
 	epoch=$(key_epoch)
-	RAW_DEFAULTS="hold=1.5 wait=5" raw -R 5000 <<<"$FORMS" >"$TMPDIR/flight" &
+	RAW_DEFAULTS="hold=1 wait=5" raw -R 5000 <<<"$FORMS" >"$TMPDIR/flight" &
 	flight=$!
-	sleep 0.7
+	sleep 0.5
 	step "$1" || die "the clock cannot be set"
-	RAW_DEFAULTS="wait=5" raw -R 5000 -r 50 -t 1 <<<"$FORMS" >"$TMPDIR/after"
+	RAW_DEFAULTS="wait=5" raw -R 5000 -r 40 -t 0.5 <<<"$FORMS" >"$TMPDIR/after"
 	check "$2: curl, right after" client curl -sS --fail --max-time 5 -o /dev/null \
 		"http://$URLHOST/page"
-	results_are "$2: 50 handshakes right after" ok "$TMPDIR/after"
+	results_are "$2: 20 handshakes right after" ok "$TMPDIR/after"
 	check_equal "$2: nothing repeated" 0 "$(summary retransmits <"$TMPDIR/after")"
 	wait $flight
 	results_are "$2: handshakes in flight" ok "$TMPDIR/flight"
@@ -45,14 +45,12 @@ steps()
 	around_step 10 "$1, +10 s"
 	around_step -3600 "$1, -1 h"
 	around_step 3600 "$1, +1 h"
-	around_step 3600 "$1, another +1 h"
-	around_step -3600 "$1, another -1 h"
 }
 
 plan
 topology
 start_nginx
-head -c 7000000 /dev/urandom >"$TMPDIR/www/long"
+head -c 6000000 /dev/urandom >"$TMPDIR/www/long"
 protect
 client curl -sS --fail --max-time 200 --limit-rate 100K "http://$URLHOST/long" >"$TMPDIR/long" &
 long=$!

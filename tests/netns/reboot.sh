@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# runs: host
 # timeout: 200
 #
 # reboot.sh record CLOCK | replay CLOCK: two boots with one master (tests/lib/reboot runs them).
