@@ -3,15 +3,16 @@
 
 import math
 
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 740, 74, 350
+WIDTH, HEIGHT = 760, 452
+LEFT, RIGHT, TOP, BOTTOM = 70, 722, 78, 350
 
-# Colours with enough contrast on both backgrounds; marks differ too, for who sees no colour.
+# Colour on light, on dark, width of the line, mark. Marks differ for who sees no colour; widths
+# differ so that lines which lie on each other are all seen.
 STYLES = {
-    "none": ("#8c564b", "#d9a08f", "6 4", "square"),
-    "cookies": ("#1f77b4", "#6bb5f0", "2 3", "circle"),
-    "synproxy": ("#9467bd", "#c5a3e6", "9 3 2 3", "diamond"),
-    "cookiebox": ("#1a7f37", "#4ac26b", "", "triangle"),
+    "none": ("#8c564b", "#d9a08f", 2.4, "square"),
+    "cookies": ("#8fc1ea", "#2f6ea5", 9, "circle"),
+    "synproxy": ("#9467bd", "#b98fe0", 5, "diamond"),
+    "cookiebox": ("#116329", "#7ee787", 2, "triangle"),
 }
 
 STYLE = """
@@ -21,7 +22,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 .small { font-size: 11.5px; fill: #59636e; }
 .grid { stroke: #d1d9e0; stroke-width: 1; }
 .axis { stroke: #59636e; stroke-width: 1.2; }
-.line { fill: none; stroke-width: 2.4; stroke-linejoin: round; }
+.line { fill: none; stroke-linejoin: round; }
 """
 DARK = """text { fill: #f0f6fc; } .page { fill: #0d1117; } .small { fill: #9198a1; }
 .grid { stroke: #3d444d; } .axis { stroke: #9198a1; }
@@ -29,7 +30,7 @@ DARK = """text { fill: #f0f6fc; } .page { fill: #0d1117; } .small { fill: #9198a
 
 
 def style():
-    light = "".join(f".{n} {{ stroke: {s[0]}; }} .mark.{n} {{ fill: {s[0]}; }}\n"
+    light = "".join(f".{n} {{ stroke: {s[0]}; }} .line.{n} {{ stroke-width: {s[2]}; }} .mark.{n} {{ fill: {s[0]}; }}\n"
                     for n, s in STYLES.items())
     dark = "".join(f".{n} {{ stroke: {s[1]}; }} .mark.{n} {{ fill: {s[1]}; }}\n"
                    for n, s in STYLES.items())
@@ -57,9 +58,9 @@ def y(percent):
 
 def mark(shape, name, x, at):
     if shape == "circle":
-        return f'<circle class="mark {name}" cx="{x:.1f}" cy="{at:.1f}" r="4.5"/>'
-    points = {"square": "-4,-4 4,-4 4,4 -4,4", "diamond": "0,-6 6,0 0,6 -6,0",
-              "triangle": "0,-6 6,5 -6,5"}[shape]
+        return f'<circle class="mark {name}" cx="{x:.1f}" cy="{at:.1f}" r="7"/>'
+    points = {"square": "-4,-4 4,-4 4,4 -4,4", "diamond": "0,-7 7,0 0,7 -7,0",
+              "triangle": "0,-5 5,4 -5,4"}[shape]
     return (f'<polygon class="mark {name}" points="{points}" '
             f'transform="translate({x:.1f} {at:.1f})"/>')
 
@@ -90,12 +91,10 @@ def frame(scale, rates):
 def legend(labels):
     parts, x = [], LEFT
     for name, label in labels.items():
-        _, _, dash, shape = STYLES[name]
-        parts.append(f'<line class="line {name}" x1="{x}" x2="{x + 30}" y1="52" y2="52" '
-                     f'stroke-dasharray="{dash}"/>')
-        parts.append(mark(shape, name, x + 15, 52))
-        parts.append(text(x + 37, 56, label, "start"))
-        x += 37 + 7.2 * len(label) + 24
+        parts.append(f'<line class="line {name}" x1="{x}" x2="{x + 30}" y1="52" y2="52"/>')
+        parts.append(mark(STYLES[name][3], name, x + 15, 52))
+        parts.append(text(x + 38, 56, label, "start"))
+        x += 38 + 6.5 * len(label) + 22
     return parts
 
 
@@ -109,9 +108,9 @@ def draw(path, rates, curves, labels, caption):
              text(LEFT, 28, "Service quality against load", "start", "title")]
     parts += frame(scale, rates) + legend(labels)
     for name, points in curves.items():
-        _, _, dash, shape = STYLES[name]
+        shape = STYLES[name][3]
         spots = [(scale.x(rate), y(percent)) for rate, percent in sorted(points)]
-        parts.append(f'<polyline class="line {name}" stroke-dasharray="{dash}" points="'
+        parts.append(f'<polyline class="line {name}" points="'
                      + " ".join(f"{a:.1f},{b:.1f}" for a, b in spots) + '"/>')
         parts += [mark(shape, name, a, b) for a, b in spots]
     for number, line in enumerate(caption):

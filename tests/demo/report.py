@@ -131,10 +131,10 @@ class Table:
         curves = {d: [(p.sent_rate, p.percent) for p in self.points if p.defence == d]
                   for d in DEFENCES}
         curves = {d: points for d, points in curves.items() if points}
-        caption = [f"Measured by make demo on Debian's {release}, one emulated CPU of 250 million "
-                   "instructions a second.",
-                   "A request is served if the whole page arrives over a new connection "
-                   "within 5 seconds."]
+        caption = [f"Measured by make demo: nginx on Debian's {release}, one emulated CPU of "
+                   "250 MIPS.",
+                   "Served: the whole page arrived within 5 s of the request, each over a new "
+                   "connection."]
         figure.draw(path, self.rates, curves, {d: DEFENCES[d] for d in curves}, caption)
 
     def save(self, path, release):
