@@ -31,8 +31,9 @@ static const struct verb top_verbs[] = {
 	  .run = stats_run, .complete = stats_complete },
 	{ "key", "VERB", "the master secret and the key ring", .sub = key_verbs },
 	{ "monitor", "", "print changes as they happen, until interrupted",
-	  "One line an event; with -j one JSON object a line. When the kernel made events\n"
-	  "faster than they could be read, a line says how many were lost.\n",
+	  "One line an event; with -j one JSON object a line. The first line says that it\n"
+	  "listens. When the kernel made events faster than they could be read, a line says\n"
+	  "how many were lost.\n",
 	  .run = monitor_run },
 	{ NULL }
 };

@@ -43,6 +43,19 @@ static void print_lost(json_int_t count)
 	fflush(stdout);
 }
 
+/* From here on nothing is missed: a script may begin with what it wants to watch. */
+static void print_listening(uint64_t last)
+{
+	if (json_output) {
+		render_json_line(json_pack("{s:I, s:s, s:I}", "time", (json_int_t)time(NULL),
+					   "event", "listening", "seq", (json_int_t)last));
+		return;
+	}
+	print_time();
+	puts("listening");
+	fflush(stdout);
+}
+
 static void print_event(const json_t *event)
 {
 	const json_t *service = json_object_get(event, "service");
@@ -123,6 +136,8 @@ int monitor_run(int argc, char **argv)
 	err = genl_listen(&g);
 	if (!err)
 		err = ask_last(&last);
+	if (!err)
+		print_listening(last);
 	while (!err)
 		err = genl_wait(&g, take_event, &last);
 	genl_close(&g);

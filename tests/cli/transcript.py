@@ -24,7 +24,7 @@ import tempfile
 # What changes from run to run, and what stands for it.
 VOLATILE = [
     (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "DATE TIME "),
-    (r'"time": ?\d+', '"time": N'),
+    (r'"time": ?\d+', '"time":N'),
     (r'"memory": \d+', '"memory": N'),
     (r"\b\d+ bytes,", "N bytes,"),
     (r'"next_epoch_ms": \d+', '"next_epoch_ms": N'),
@@ -38,6 +38,16 @@ VOLATILE = [
     (r"^flow \d+", "flow BASE"),
     (r'"version": "[^"]*"', '"version": "V"'),
     (r"^module \S+,", "module V,"),
+    (r'"seq":\d+', '"seq":N'),
+    # 6.1 has no room for names in sentences
+    (r"no service has this name", "no service is named NAME"),
+    (r"no service is named \w+", "no service is named NAME"),
+    (r"another (?=service has the same)", ""),
+    (r"service \w+ has the same", "service has the same"),
+    (r"another change came between: read again, and begin anew",
+     "based on generation N, but N is in force: read again"),
+    (r"another generation is in force: read again",
+     "generation N is in force, not N: read again"),
 ]
 
 

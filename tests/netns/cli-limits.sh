@@ -65,7 +65,7 @@ commit: ok" "$(box "$TOP/tests/cli/transaction.py" many 1000)"
 # heard FILE: events read, and events told as lost.
 heard()
 {
-	jq -s '[(map(select(.event == "lost").count) | add // 0), (map(select(.seq)) | length)] | add' "$1"
+	jq -s '[(map(select(.event == "lost").count) | add // 0), (map(select(.generation)) | length)] | add' "$1"
 }
 
 # A monitor that is stopped while 1,000 services go: what it then reads and what it is told was
@@ -75,6 +75,7 @@ losing()
 	local monitor
 	box cookiebox -j monitor >"$TMPDIR/events" 2>&1 &
 	monitor=$!
+	wait_for 20 grep -q listening "$TMPDIR/events"
 	box cookiebox service add first port 1 mode local
 	wait_for 10 grep -q first "$TMPDIR/events"
 	kill -STOP $monitor
