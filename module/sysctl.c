@@ -29,11 +29,15 @@ static const char *const reply_words[] = {
 static int epoch_seconds(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
 {
 	struct cb_net *cbn = container_of(table->data, struct cb_net, sysctl.epoch_seconds);
+	unsigned int before = READ_ONCE(cbn->sysctl.epoch_seconds);
 	int err = proc_douintvec_minmax(table, write, buffer, lenp, ppos);
 
 	if (err || !write)
 		return err;
-	return cb_keyring_epoch_changed(cbn);
+	err = cb_keyring_epoch_changed(cbn);
+	if (err)
+		WRITE_ONCE(cbn->sysctl.epoch_seconds, before);
+	return err;
 }
 
 /* A word, so that a script reads as it is meant. */
