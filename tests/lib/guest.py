@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,7 +188,8 @@ class Guest:
         self.boots += 1
         token = secrets.token_hex(4)
         directory = f"{LOGS}/{self.label}-{self.boots}"
-        os.makedirs(f"{directory}/out", exist_ok=True)
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(f"{directory}/out")
         for name in ("channel", "console"):
             open(f"{directory}/{name}", "w", encoding="ascii").close()
         text = "".join(job.line(number) for number, job in numbered.items())
