@@ -23,6 +23,9 @@ CC ?= gcc
 CFLAGS ?= -O2 -g
 USER_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Imodule/uapi -Iuserspace $(CFLAGS)
 
+# Nothing if this make was itself told how parallel to be.
+parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
 # The header tree of a release: the machine's own, else the unpacked one.
 kdir = $(or $(KDIR),$(wildcard /lib/modules/$(1)/build),$(abspath build/kernels/$(1)/lib/modules/$(1)/build))
 # What is built when no KVER is given: for this kernel, else for both of Debian 12.
@@ -53,8 +56,8 @@ check-long: deps
 
 ## make module KVER=R       the module for release R (or 6.1, 6.12): build/R/cookiebox.ko
 module:
-	@scripts/build-module "$(or $(call release,$(KVER)),$(RUNNING))" \
-		"$(call kdir,$(or $(call release,$(KVER)),$(RUNNING)))" -j$(JOBS) $(KFLAGS)
+	+@scripts/build-module "$(or $(call release,$(KVER)),$(RUNNING))" \
+		"$(call kdir,$(or $(call release,$(KVER)),$(RUNNING)))" $(parallel) $(KFLAGS)
 
 ## make modules             the module for both Debian kernels
 modules: build/kernels/.deps
@@ -62,7 +65,7 @@ modules: build/kernels/.deps
 
 ## make module-uml          the module and its KUnit suites for User-Mode Linux: build/uml-*/
 module-uml:
-	@tests/uml/modules -j$(JOBS)
+	+@tests/uml/modules $(parallel)
 
 ## make userspace           the tool and the iptables extension: build/cookiebox, build/libxt_COOKIEBOX.so
 userspace: build/cookiebox build/libxt_COOKIEBOX.so
