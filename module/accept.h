@@ -15,11 +15,9 @@ struct sock;
 /* Can the path make children of MPTCP listeners? */
 bool cb_accept_mptcp(void);
 
-/* Request sock operations of the segment's family. */
-const struct request_sock_ops *cb_accept_ops(const struct cb_ctx *ctx);
-
-/* Fills what the cookie, the segment and the namespace say (accept.c). */
-void cb_accept_fill(struct request_sock *req, const struct cb_ctx *ctx,
-		    const struct sock *listener);
+/* A request sock of the segment's family, filled with what the cookie says;
+ * NULL: no memory. accept.c.
+ */
+struct request_sock *cb_accept_request(const struct cb_ctx *ctx, struct sock *listener);
 
 #endif

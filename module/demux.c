@@ -90,6 +90,25 @@ static struct sock *find_listener6(const struct cb_ctx *ctx)
 #endif
 }
 
+/* Programs that choose in a SO_REUSEPORT group expect the data at the TCP header
+ * and @thlen bytes before the payload.
+ */
+static struct sock *find_listener(const struct cb_ctx *ctx)
+{
+	struct sk_buff *skb = ctx->skb;
+	struct sock *sk;
+
+	if (!pskb_may_pull(skb, ctx->seg.thoff + ctx->seg.thlen))
+		return NULL;
+	__skb_pull(skb, ctx->seg.thoff);
+	if (ctx->seg.tuple.family == AF_INET6)
+		sk = find_listener6(ctx);
+	else
+		sk = find_listener4(ctx);
+	__skb_push(skb, ctx->seg.thoff);
+	return sk;
+}
+
 /**
  * cb_demux_listener() - who listens on the destination?
  * @ctx:	header parsed
@@ -100,12 +119,8 @@ static struct sock *find_listener6(const struct cb_ctx *ctx)
  */
 struct sock *cb_demux_listener(const struct cb_ctx *ctx)
 {
-	struct sock *sk;
+	struct sock *sk = find_listener(ctx);
 
-	if (ctx->seg.tuple.family == AF_INET6)
-		sk = find_listener6(ctx);
-	else
-		sk = find_listener4(ctx);
 	if (!sk || sk->sk_state != TCP_LISTEN || sk->sk_protocol != IPPROTO_TCP)
 		return NULL;
 	return sk;

@@ -28,4 +28,9 @@ bool cb_local_serves(const struct sock *listener);
 /* offer.c: fills ctx->policy and ctx->dress. CB_ANSWER, or CB_PASS and why. */
 struct cb_decision cb_offer_local(struct cb_ctx *ctx);
 
+/* offer.c: the part of ctx->policy that an ACK is opened with; sysctls and the
+ * service alone say it. CB_ANSWER, or CB_PASS and SYNCOOKIES_OFF.
+ */
+struct cb_decision cb_offer_sealed_by(struct cb_ctx *ctx);
+
 #endif

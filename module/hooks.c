@@ -5,8 +5,9 @@
  *
  * Owns the registration.  Invariants: each segment is judged once per hook;
  * engagement `observe` touches nothing; nothing is carried from PRE_ROUTING to
- * LOCAL_IN.  The hooks run under rcu_read_lock() with BH off; registration runs
- * in process context under cb_net->lock (net.c).
+ * LOCAL_IN.  The hooks run under rcu_read_lock(), in softirq or, when NFQUEUE gives
+ * a segment back, in process context: from the look-up of the service on they
+ * keep BH off.  Registration runs in process context under cb_net->lock (net.c).
  *
  * PRE_ROUTING, -250: after defragmentation and the raw table, before conntrack.
  * LOCAL_IN, last: sockets are made only after the host's INPUT rules.
@@ -115,24 +116,33 @@ static struct cb_decision open_ack(struct cb_ctx *ctx)
 
 	if (reason != CB_R_NONE)
 		return decide(CB_DROP, reason);
-	d = ctx->svc->ops->offer(ctx);
+	d = ctx->svc->ops->sealed_by(ctx);
 	if (d.action != CB_ANSWER)
 		return d;
 	return cb_handshake_ack(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms, &ctx->opened);
 }
 
+/* A refused ACK whose handshake may just be waiting is never reset: its echoed
+ * timestamp is a fresh one of ours (a later segment of a first flight), or the
+ * listener makes clients wait.
+ */
+static bool may_wait(struct cb_ctx *ctx, enum cb_reason reason)
+{
+	if (reason == CB_R_BAD_COOKIE && (ctx->seg.opt.has & CB_OPT_TS))
+		return true;
+	return ctx->svc->ops->delays(ctx);
+}
+
 static struct cb_decision judge_ack(struct cb_ctx *ctx)
 {
-	struct cb_decision d;
+	struct cb_decision d = open_ack(ctx);
 
-	if (ctx->svc->ops->known(ctx))
-		return pass();
-	d = open_ack(ctx);
 	if (d.action == CB_REDEEM)
 		return ctx->svc->ops->opened(ctx);
-	if (d.reason == CB_R_BAD_COOKIE || d.reason == CB_R_COOKIE_EXPIRED)
-		return judge_invalid(ctx, d.reason);
-	return d;
+	if (d.reason != CB_R_BAD_COOKIE && d.reason != CB_R_COOKIE_EXPIRED &&
+	    d.reason != CB_R_NO_TIMESTAMPS)
+		return d;
+	return may_wait(ctx, d.reason) ? d : judge_invalid(ctx, d.reason);
 }
 
 /* Neither SYN nor ACK, or both, or RST: never starts a connection here. */
@@ -144,7 +154,7 @@ static struct cb_decision judge_other(struct cb_ctx *ctx)
 	return decide(CB_DROP, CB_R_INVALID_DROPPED);
 }
 
-static struct cb_decision judge(struct cb_ctx *ctx)
+static struct cb_decision judge_service(struct cb_ctx *ctx)
 {
 	enum cb_reason reason = cb_parse_header(ctx);
 	u8 flags = ctx->seg.flags;
@@ -163,6 +173,20 @@ static struct cb_decision judge(struct cb_ctx *ctx)
 	return judge_other(ctx);
 }
 
+/* Nothing is dropped but what was sent to somebody whom the mode serves: a
+ * service of all ports sees what is forwarded and masqueraded as well.
+ */
+static struct cb_decision judge(struct cb_ctx *ctx)
+{
+	struct cb_decision d = judge_service(ctx);
+	struct cb_decision o;
+
+	if (d.action != CB_DROP)
+		return d;
+	o = ctx->svc->ops->offer(ctx);
+	return o.action == CB_ANSWER ? d : o;
+}
+
 /* Only what was sent to this host.  A VRF runs PRE_ROUTING twice, first on the
  * member device and then on its own: the second time counts.
  */
@@ -176,6 +200,9 @@ static bool begin(struct cb_ctx *ctx, struct sk_buff *skb, const struct nf_hook_
 	ctx->skb = skb;
 	ctx->state = state;
 	ctx->cbn = cb_net(state->net);
+	ctx->seg.flags = 0;
+	ctx->seg.thlen = 0;
+	ctx->seg.opt.has = 0;
 	return cb_parse_tuple(ctx);
 }
 
@@ -215,9 +242,14 @@ static bool was_ruled(const struct cb_ctx *ctx)
 	return was;
 }
 
+/* Most segments are of connections that the host knows: out before any parsing. */
 static unsigned int pre_routing(struct cb_ctx *ctx)
 {
-	if (ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OFF || !prepare(ctx))
+	if (ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OFF)
+		return NF_ACCEPT;
+	if (cb_parse_is_ack(ctx) && ctx->svc->ops->known(ctx))
+		return NF_ACCEPT;
+	if (!prepare(ctx))
 		return NF_ACCEPT;
 	return carry_out(ctx, judge(ctx));
 }
@@ -225,14 +257,19 @@ static unsigned int pre_routing(struct cb_ctx *ctx)
 static unsigned int pre_routing_hook(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
-	struct cb_ctx ctx;
+	unsigned int verdict = NF_ACCEPT;
+	struct cb_ctx ctx CB_UNINITIALIZED;
 
 	if (!ours(skb, state) || !begin(&ctx, skb, state))
 		return NF_ACCEPT;
 	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
-	if (!ctx.svc || was_ruled(&ctx))
+	if (!ctx.svc)
 		return NF_ACCEPT;
-	return pre_routing(&ctx);
+	local_bh_disable();
+	if (!was_ruled(&ctx))
+		verdict = pre_routing(&ctx);
+	local_bh_enable();
+	return verdict;
 }
 
 /**
@@ -241,23 +278,24 @@ static unsigned int pre_routing_hook(void *priv, struct sk_buff *skb,
  * @state:	of the raw table's PRE_ROUTING hook
  * @svc:	service that the rule names
  *
- * Context: softirq, rcu_read_lock().  Return: NF_ACCEPT to go on, else a
- * verdict; on NF_STOLEN the skb is gone.
+ * Context: any, rcu_read_lock().  Return: NF_ACCEPT to go on, else a verdict; on NF_STOLEN the skb is gone.
  */
 unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *state,
 			   const struct cb_service *svc)
 {
 	unsigned int verdict;
-	struct cb_ctx ctx;
+	struct cb_ctx ctx CB_UNINITIALIZED;
 
 	if (!ours(skb, state) || !begin(&ctx, skb, state))
 		return NF_ACCEPT;
 	ctx.svc = svc;
+	local_bh_disable();
 	verdict = pre_routing(&ctx);
 	if (verdict == NF_ACCEPT) {
 		this_cpu_write(ruled.skb, skb);
 		this_cpu_write(ruled.ports, ports_of(&ctx));
 	}
+	local_bh_enable();
 	return verdict;
 }
 
@@ -266,34 +304,43 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
  */
 static struct cb_decision judge_delivery(struct cb_ctx *ctx)
 {
-	if (cb_parse_header(ctx) != CB_R_NONE)
+	if (ctx->svc->ops->known(ctx) || !prepare(ctx) || cb_parse_header(ctx) != CB_R_NONE)
 		return pass();
-	if ((ctx->seg.flags & (CB_TCP_ACK | CB_TCP_SYN | CB_TCP_RST)) != CB_TCP_ACK)
-		return pass();
-	if (ctx->svc->ops->known(ctx) || open_ack(ctx).action != CB_REDEEM)
+	if (open_ack(ctx).action != CB_REDEEM)
 		return pass();
 	return ctx->svc->ops->deliver(ctx);
+}
+
+static unsigned int deliver(struct cb_ctx *ctx)
+{
+	struct cb_decision d;
+
+	if (!ctx->svc->ops->deliver || !prepare(ctx))
+		return NF_ACCEPT;
+	d = judge_delivery(ctx);
+	if (d.reason == CB_R_NONE)
+		return NF_ACCEPT;
+	cb_count(ctx->svc, d.reason, false);
+	trace_cb_ack(&ctx->seg, ctx->svc->anchor->id, d.reason, ctx->opened.isn);
+	return d.action == CB_DROP ? NF_DROP : NF_ACCEPT;
 }
 
 static unsigned int local_in_hook(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
-	struct cb_decision d;
-	struct cb_ctx ctx;
+	unsigned int verdict;
+	struct cb_ctx ctx CB_UNINITIALIZED;
 
-	if (skb->sk || skb->pkt_type != PACKET_HOST || !begin(&ctx, skb, state))
+	if (skb->sk || skb->pkt_type != PACKET_HOST || !begin(&ctx, skb, state) ||
+	    !cb_parse_is_ack(&ctx))
 		return NF_ACCEPT;
-	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
+	ctx.svc = cb_service_delivery(ctx.cbn, skb, &ctx.seg.tuple);
 	if (!ctx.svc)
-		ctx.svc = cb_service_by_rule(ctx.cbn);
-	if (!ctx.svc || !ctx.svc->ops->deliver || !prepare(&ctx))
 		return NF_ACCEPT;
-	d = judge_delivery(&ctx);
-	if (d.reason == CB_R_NONE)
-		return NF_ACCEPT;
-	cb_count(ctx.svc, d.reason, false);
-	trace_cb_ack(&ctx.seg, ctx.svc->anchor->id, d.reason, ctx.opened.isn);
-	return d.action == CB_DROP ? NF_DROP : NF_ACCEPT;
+	local_bh_disable();
+	verdict = deliver(&ctx);
+	local_bh_enable();
+	return verdict;
 }
 
 static const struct nf_hook_ops hooks[] = {

@@ -41,6 +41,15 @@ static bool deferred(const struct cb_ctx *ctx, const struct sock *listener)
 	return !ctx->seg.payload_len && !(ctx->seg.flags & CB_TCP_FIN);
 }
 
+/* A full accept queue or a deferred accept: the stack would not reset either. */
+static bool delays(struct cb_ctx *ctx)
+{
+	const struct sock *listener = cb_demux_listener(ctx);
+
+	return listener && (sk_acceptq_is_full(listener) ||
+	       READ_ONCE(inet_csk(listener)->icsk_accept_queue.rskq_defer_accept));
+}
+
 static struct cb_decision deliver(struct cb_ctx *ctx)
 {
 	enum cb_reason reason = cb_parse_checksum(ctx);
@@ -66,6 +75,8 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 
 const struct cb_mode_ops cb_mode_local = {
 	.name = "local",
+	.sealed_by = cb_offer_sealed_by,
+	.delays = delays,
 	.offer = cb_offer_local,
 	.known = known,
 	.opened = opened,

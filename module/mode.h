@@ -29,6 +29,18 @@ struct cb_dress {
 	u8 tos;			/* with ECN bits clear */
 };
 
+/* On the stack of the hooks: each part is filled in before it is read, so the
+ * compiler need not zero all of it for every segment of the host.
+ */
+#if defined(__has_attribute) && !defined(__CHECKER__)
+#if __has_attribute(__uninitialized__)
+#define CB_UNINITIALIZED __attribute__((__uninitialized__))
+#endif
+#endif
+#ifndef CB_UNINITIALIZED
+#define CB_UNINITIALIZED
+#endif
+
 struct cb_ctx {
 	struct sk_buff *skb;
 	const struct nf_hook_state *state;	/* net, in, out, hook */
@@ -43,9 +55,15 @@ struct cb_ctx {
 	struct cb_opened opened;
 };
 
-/* All: softirq or process context with BH off, rcu_read_lock() held. */
+/* All: BH off, rcu_read_lock() held. */
 struct cb_mode_ops {
 	const char *name;
+	/* An ACK: under what would its cookie have been sealed? Fills the part of
+	 * ctx->policy that cb_handshake_ack() reads. CB_ANSWER: go on.
+	 */
+	struct cb_decision (*sealed_by)(struct cb_ctx *ctx);
+	/* May a handshake of this destination just be waiting to be redeemed? */
+	bool (*delays)(struct cb_ctx *ctx);
 	/* SYN: may it be answered? Fills ctx->policy. CB_ANSWER: go on. */
 	struct cb_decision (*offer)(struct cb_ctx *ctx);
 	/* Not a SYN: is it of a connection the host knows? true: pass it on. */
@@ -63,6 +81,7 @@ const struct cb_mode_ops *cb_mode_by_id(u8 mode);	/* mode.c; NULL: not built */
  * All return CB_R_NONE when the segment is in order.
  */
 bool cb_parse_tuple(struct cb_ctx *ctx);	/* false: not TCP, or no ports to see */
+bool cb_parse_is_ack(const struct cb_ctx *ctx);	/* ACK, neither SYN nor RST */
 enum cb_reason cb_parse_header(struct cb_ctx *ctx);	/* FRAGMENT: first of several */
 enum cb_reason cb_parse_options(struct cb_ctx *ctx);
 enum cb_reason cb_parse_checksum(struct cb_ctx *ctx);

@@ -212,6 +212,15 @@ static bool ecn_allowed(const struct cb_ctx *ctx, const struct dest *d)
 	return INET_ECN_is_not_ect(dsfield);
 }
 
+/* Of a SYN or at PRE_ROUTING; at LOCAL_IN the service that is found may not be
+ * the one that sealed, and PRE_ROUTING has judged.
+ */
+static bool drops_no_timestamps(const struct cb_ctx *ctx)
+{
+	return ctx->state->hook == NF_INET_PRE_ROUTING &&
+	       ctx->svc->spec.no_timestamps == COOKIEBOX_NO_TIMESTAMPS_DROP;
+}
+
 static void fill_policy(struct cb_ctx *ctx, const struct dest *d)
 {
 	const struct cb_service_spec *spec = &ctx->svc->spec;
@@ -222,12 +231,24 @@ static void fill_policy(struct cb_ctx *ctx, const struct dest *d)
 		.sack = READ_ONCE(net->ipv4.sysctl_tcp_sack),
 		.wscale = READ_ONCE(net->ipv4.sysctl_tcp_window_scaling),
 		.ecn = ecn_allowed(ctx, d),
-		.drop_no_timestamps = spec->no_timestamps == COOKIEBOX_NO_TIMESTAMPS_DROP,
+		.drop_no_timestamps = drops_no_timestamps(ctx),
 		.auth_drop = spec->auth != COOKIEBOX_AUTH_OPTION_PASS || !d->has_keys,
 		.rcv_wscale = window_shift(net),
 		.mss = d->mss,
 		.window = window_of(ctx, d),
 	};
+}
+
+struct cb_decision cb_offer_sealed_by(struct cb_ctx *ctx)
+{
+	struct net *net = ctx->state->net;
+
+	if (!READ_ONCE(net->ipv4.sysctl_tcp_syncookies))
+		return (struct cb_decision){ .action = CB_PASS, .reason = CB_R_SYNCOOKIES_OFF };
+	ctx->policy.wscale = READ_ONCE(net->ipv4.sysctl_tcp_window_scaling);
+	ctx->policy.rcv_wscale = window_shift(net);
+	ctx->policy.drop_no_timestamps = drops_no_timestamps(ctx);
+	return (struct cb_decision){ .action = CB_ANSWER, .reason = CB_R_NONE };
 }
 
 static void fill_dress(struct cb_ctx *ctx, const struct dest *d)

@@ -15,6 +15,7 @@
 #include <net/ipv6.h>
 #include "mode.h"
 
+#define HEADERS_MAX	8	/* IPv6 headers to step over */
 #define FLAGS_END	14	/* bytes of a TCP header up to and with the flags */
 
 /* Offset of the TCP header, or -1: not TCP, or a later fragment. */
@@ -34,20 +35,52 @@ static int walk4(const struct sk_buff *skb, struct cb_tuple *t)
 	return iph->ihl * 4;
 }
 
+/* Steps over what the stack has dealt with before TCP gets the segment: options
+ * and a first fragment's header.  Any other header ends the walk: what AH, ESP
+ * or a routing header covers comes by again when they have been dealt with.
+ * Returns the offset of the TCP header, or -1.
+ */
+static int walk_headers(const struct sk_buff *skb, u8 nexthdr, __be16 *frag_off)
+{
+	int off = sizeof(struct ipv6hdr);
+	unsigned int i;
+
+	*frag_off = 0;
+	for (i = 0; nexthdr != IPPROTO_TCP && i < HEADERS_MAX; i++) {
+		const struct frag_hdr *h;	/* 8 bytes, as the least of all */
+		struct frag_hdr buf;
+
+		h = skb_header_pointer(skb, off, sizeof(buf), &buf);
+		if (!h)
+			return -1;
+		switch (nexthdr) {
+		case NEXTHDR_FRAGMENT:
+			*frag_off = h->frag_off;
+			if (h->frag_off & htons(IP6_OFFSET))
+				return -1;
+			off += sizeof(*h);
+			break;
+		case NEXTHDR_HOP:
+		case NEXTHDR_DEST:
+			off += ipv6_optlen((const struct ipv6_opt_hdr *)h);
+			break;
+		default:
+			return -1;
+		}
+		nexthdr = h->nexthdr;
+	}
+	return nexthdr == IPPROTO_TCP ? off : -1;
+}
+
 static int walk6(const struct sk_buff *skb, struct cb_tuple *t)
 {
 	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
-	u8 nexthdr = ip6h->nexthdr;
 	__be16 frag_off;
-	int thoff = sizeof(*ip6h);
 
 	t->family = AF_INET6;
 	t->saddr.in6 = ip6h->saddr;
 	t->daddr.in6 = ip6h->daddr;
-	if (nexthdr == IPPROTO_TCP)
-		return thoff;
-	thoff = ipv6_skip_exthdr(skb, thoff, &nexthdr, &frag_off);
-	return nexthdr == IPPROTO_TCP ? thoff : -1;
+	return walk_headers(skb, ip6h->nexthdr, &frag_off);
 }
 
 /**
@@ -77,18 +110,29 @@ bool cb_parse_tuple(struct cb_ctx *ctx)
 	return true;
 }
 
+/**
+ * cb_parse_is_ack() - can this segment redeem a cookie, by its flags?
+ * @ctx:	cb_parse_tuple() was true
+ *
+ * Cheap: it runs at LOCAL_IN for every segment of no early-found socket.
+ */
+bool cb_parse_is_ack(const struct cb_ctx *ctx)
+{
+	const u8 *flags;
+	u8 buf;
+
+	flags = skb_header_pointer(ctx->skb, ctx->seg.thoff + FLAGS_END - 1, 1, &buf);
+	return flags && (*flags & (CB_TCP_ACK | CB_TCP_SYN | CB_TCP_RST)) == CB_TCP_ACK;
+}
+
 /* Is this the first fragment of several? */
 static bool fragmented(const struct cb_ctx *ctx)
 {
-	u8 nexthdr;
-	__be16 frag_off = 0;
+	__be16 frag_off;
 
 	if (ctx->state->pf != NFPROTO_IPV6)
 		return ip_is_fragment(ip_hdr(ctx->skb));
-	nexthdr = ipv6_hdr(ctx->skb)->nexthdr;
-	if (nexthdr == IPPROTO_TCP)
-		return false;
-	ipv6_skip_exthdr(ctx->skb, sizeof(struct ipv6hdr), &nexthdr, &frag_off);
+	walk_headers(ctx->skb, ipv6_hdr(ctx->skb)->nexthdr, &frag_off);
 	return frag_off & htons(IP6_MF | IP6_OFFSET);
 }
 

@@ -19,15 +19,18 @@
 #include <linux/if_arp.h>
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
+#include <net/addrconf.h>
 #include <net/dst_metadata.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
+#include <net/ip_fib.h>
 #include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/route.h>
 #include <net/tcp.h>
+#include <net/xfrm.h>
 #include "demux.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -102,7 +105,6 @@ static void scrub(struct sk_buff *skb)
 	nf_reset_ct(skb);
 	nf_reset_trace(skb);
 	skb_gso_reset(skb);
-	skb_clear_hash(skb);
 	skb_reset_redirect(skb);
 	__vlan_hwaccel_clear_tag(skb);
 	skb_set_queue_mapping(skb, 0);
@@ -153,6 +155,17 @@ static void put_ip4(struct sk_buff *skb, const struct cb_ctx *ctx, u8 tos)
 	ip_send_check(iph);
 }
 
+#if IS_ENABLED(CONFIG_IPV6)
+/* As ip6_dst_hoplimit() has it where there is no route. */
+static u8 device_hops(const struct cb_ctx *ctx)
+{
+	const struct inet6_dev *idev = __in6_dev_get(ctx->state->in);
+
+	return idev ? READ_ONCE(idev->cnf.hop_limit) :
+	       READ_ONCE(ctx->state->net->ipv6.devconf_all->hop_limit);
+}
+#endif
+
 static void put_ip6(struct sk_buff *skb, const struct cb_ctx *ctx, u8 tos)
 {
 #if IS_ENABLED(CONFIG_IPV6)
@@ -171,8 +184,7 @@ static void put_ip6(struct sk_buff *skb, const struct cb_ctx *ctx, u8 tos)
 						   &fl6));
 	ip6h->payload_len = htons(skb->len - sizeof(*ip6h));
 	ip6h->nexthdr = IPPROTO_TCP;
-	ip6h->hop_limit = ctx->dress.ttl >= 0 ? ctx->dress.ttl :
-			  READ_ONCE(net->ipv6.devconf_all->hop_limit);
+	ip6h->hop_limit = ctx->dress.ttl >= 0 ? ctx->dress.ttl : device_hops(ctx);
 	ip6h->saddr = t->daddr.in6;
 	ip6h->daddr = t->saddr.in6;
 #endif
@@ -218,6 +230,8 @@ static struct sk_buff *build(struct cb_ctx *ctx, u8 tos)
 	scrub(skb);
 	if (!(ctx->state->in->flags & IFF_LOOPBACK))	/* there, the client's own entry exists */
 		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+	/* As the stack's txhash: spreads over queues and labels without a dissection. */
+	skb_set_hash(skb, ctx->synack.isn, PKT_HASH_TYPE_L4);
 	skb->mark = ctx->dress.mark;
 	skb->priority = ctx->dress.priority;
 	skb_put(skb, iplen + sizeof(struct tcphdr) + optlen);
@@ -244,9 +258,27 @@ static bool can_reflect(const struct cb_ctx *ctx)
 	if (dev->type != ARPHRD_ETHER || (dev->flags & (IFF_LOOPBACK | IFF_NOARP)) ||
 	    netif_is_l3_master(dev) || !dev->header_ops)
 		return false;
+	/* What came through a tunnel goes back through it. */
+	if (secpath_exists(skb) || skb_metadata_dst(skb))
+		return false;
 	return skb_mac_header_was_set(skb) &&
 	       skb->data - skb_mac_header(skb) == ETH_HLEN &&
 	       is_valid_ether_addr(eth_hdr(skb)->h_source);
+}
+
+/* As source_refused(), without a route: this host, or many hosts. */
+static bool source_local(const struct cb_ctx *ctx)
+{
+	const struct cb_addr *saddr = &ctx->seg.tuple.saddr;
+	struct net *net = ctx->state->net;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ctx->seg.tuple.family == AF_INET6)
+		return ipv6_addr_loopback(&saddr->in6) ||
+		       ipv6_chk_addr(net, &saddr->in6, NULL, 0);
+#endif
+	return ipv4_is_loopback(saddr->a[0]) ||
+	       inet_addr_type_dev_table(net, ctx->state->in, saddr->a[0]) != RTN_UNICAST;
 }
 
 static enum cb_reason reflect(struct cb_ctx *ctx)
@@ -255,6 +287,10 @@ static enum cb_reason reflect(struct cb_ctx *ctx)
 	struct sk_buff *skb;
 	struct ethhdr *eth;
 
+	if (source_local(ctx)) {
+		kfree_skb(ctx->skb);
+		return CB_R_BAD_SOURCE;
+	}
 	skb = build(ctx, reply_tos(ctx));
 	if (!skb)
 		return CB_R_NO_MEMORY;
@@ -268,7 +304,22 @@ static enum cb_reason reflect(struct cb_ctx *ctx)
 	return sent(dev_queue_xmit(skb));
 }
 
-/* Strict rp_filter wants the path back to be the path here. */
+/* Is the device one of the paths back to the source? */
+static bool path_uses(const struct cb_ctx *ctx, const struct net_device *in)
+{
+	struct flowi4 fl4 = {
+		.daddr = ctx->seg.tuple.saddr.a[0],
+		.saddr = ctx->seg.tuple.daddr.a[0],
+		.flowi4_iif = LOOPBACK_IFINDEX,
+		.flowi4_mark = ctx->dress.mark,
+	};
+	struct fib_result res;
+
+	return !fib_lookup(ctx->state->net, &fl4, &res, FIB_LOOKUP_NOREF) &&
+	       res.type == RTN_UNICAST && fib_info_nh_uses_dev(res.fi, in);
+}
+
+/* Strict rp_filter wants a path back to be the path here (RFC 3704, 2.2). */
 static bool path_refused(const struct cb_ctx *ctx, const struct net_device *out)
 {
 	const struct net_device *in = ctx->state->in;
@@ -278,7 +329,7 @@ static bool path_refused(const struct cb_ctx *ctx, const struct net_device *out)
 	    netif_is_l3_master(in))
 		return false;
 	in_dev = __in_dev_get_rcu(in);
-	return in_dev && IN_DEV_RPFILTER(in_dev) == 1;
+	return in_dev && IN_DEV_RPFILTER(in_dev) == 1 && !path_uses(ctx, in);
 }
 
 /* The source is this host, or many hosts, by the route back to it. */

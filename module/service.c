@@ -113,11 +113,38 @@ const struct cb_service *cb_service_lookup(const struct cb_net *cbn,
 	return cb_service_match(cbn, skb->mark, tuple);
 }
 
-const struct cb_service *cb_service_by_rule(const struct cb_net *cbn)
+static const struct cb_service *any_ruled(const struct cb_net *cbn)
 {
 	const struct hlist_node *first = rcu_dereference(hlist_first_rcu(&cbn->ruled));
 
 	return first ? cb_service_of_rule(hlist_entry(first, struct cb_anchor, ruled)) : NULL;
+}
+
+static const struct cb_service *any_marked(const struct cb_net *cbn,
+					   const struct cb_tuple *tuple)
+{
+	const struct cb_table *t = rcu_dereference(cbn->table);
+	u16 port = ntohs(tuple->dport);
+	u32 i;
+
+	for (i = 0; i < t->n_marked; i++) {
+		const struct cb_service_spec *s = &t->marked[i]->spec;
+
+		if (port_in(s, port) && prefix_has(&s->addr, &tuple->daddr, tuple->family))
+			return t->marked[i];
+	}
+	return NULL;
+}
+
+const struct cb_service *cb_service_delivery(const struct cb_net *cbn,
+					     const struct sk_buff *skb,
+					     const struct cb_tuple *tuple)
+{
+	const struct cb_service *svc = cb_service_lookup(cbn, skb, tuple);
+
+	if (!svc)
+		svc = any_marked(cbn, tuple);
+	return svc ? svc : any_ruled(cbn);
 }
 
 /**

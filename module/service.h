@@ -109,12 +109,20 @@ const struct cb_service *cb_service_lookup(const struct cb_net *cbn,
 const struct cb_service *cb_service_match(const struct cb_net *cbn, u32 mark,
 					  const struct cb_tuple *tuple);
 
-/* A service that rules name, for a segment that no other selector gives one: at
- * LOCAL_IN nothing tells which rule it met, and every cookie opens alike. With
- * several such services the newest counts the connection. Context:
- * rcu_read_lock(). NULL: no rule names a service.
+/**
+ * cb_service_delivery() - the service that may have sealed an ACK's cookie
+ *
+ * As cb_service_lookup(), but for LOCAL_IN: by then the mark may be another one
+ * (CONNMARK restores marks after PRE_ROUTING), and nothing tells which rule the
+ * segment met. As every cookie of a namespace opens alike, the first service
+ * whose address and port fit counts the connection, then the newest one that a
+ * rule names.
+ *
+ * Context: rcu_read_lock(). Return: the service (valid until unlock) or NULL.
  */
-const struct cb_service *cb_service_by_rule(const struct cb_net *cbn);
+const struct cb_service *cb_service_delivery(const struct cb_net *cbn,
+					     const struct sk_buff *skb,
+					     const struct cb_tuple *tuple);
 
 bool cb_service_allows(const struct cb_service *svc, const struct cb_tuple *tuple);
 

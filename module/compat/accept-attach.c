@@ -9,7 +9,6 @@
  * The stack then asks xfrm, MD5, the socket filter and the security module, and
  * makes the child.
  */
-#include <net/mptcp.h>
 #include <net/request_sock.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -20,23 +19,13 @@ bool cb_accept_mptcp(void)
 	return IS_ENABLED(CONFIG_MPTCP);
 }
 
-static struct request_sock *alloc_request(const struct cb_ctx *ctx, struct sock *listener)
-{
-	const struct request_sock_ops *ops = cb_accept_ops(ctx);
-
-	if (sk_is_mptcp(listener))
-		return mptcp_subflow_reqsk_alloc(ops, listener, false);
-	return inet_reqsk_alloc(ops, listener, false);
-}
-
 enum cb_reason cb_local_accept(struct cb_ctx *ctx, struct sock *listener)
 {
-	struct request_sock *req = alloc_request(ctx, listener);
+	struct request_sock *req = cb_accept_request(ctx, listener);
 	struct sk_buff *skb = ctx->skb;
 
 	if (!req)
 		return CB_R_NO_MEMORY;
-	cb_accept_fill(req, ctx, listener);
 	req->rsk_listener = listener;
 	tcp_rsk(req)->req_usec_ts = false;
 

@@ -202,17 +202,10 @@ static void fill_rest(struct request_sock *req, const struct cb_ctx *ctx,
 
 static struct request_sock *make_request(const struct cb_ctx *ctx, struct sock *listener)
 {
-	const struct request_sock_ops *ops = cb_accept_ops(ctx);
-	struct request_sock *req;
+	struct request_sock *req = cb_accept_request(ctx, listener);
 
-	if (sk_is_mptcp(listener))
-		req = mptcp_subflow_reqsk_alloc(ops, listener, false);
-	else
-		req = inet_reqsk_alloc(ops, listener, false);
-	if (!req)
-		return NULL;
-	cb_accept_fill(req, ctx, listener);
-	fill_rest(req, ctx, listener);
+	if (req)
+		fill_rest(req, ctx, listener);
 	return req;
 }
 
