@@ -101,7 +101,7 @@ static const struct keyword keywords[] = {
 		     COOKIEBOX_A_SERVICE_MARK, NULL, parse_service_mark, put_mark },
 	{ "mode", "local|splice|handoff", "local: the listener is on this host", NULL,
 		     COOKIEBOX_A_SERVICE_MODE, mode_choices, NULL, NULL },
-	{ "engage", "always|auto|observe|off", "observe only counts; auto waits for an attack", NULL,
+	{ "engage", "always|auto|observe|off", "observe counts; auto waits for an attack", NULL,
 	  COOKIEBOX_A_SERVICE_ENGAGE, engage_choices, NULL, NULL },
 	{ "reply", "default|route|reflect", "how SYN-ACKs leave; default: as the sysctl says", NULL,
 	  COOKIEBOX_A_SERVICE_REPLY, reply_choices, NULL, NULL },

@@ -145,8 +145,8 @@ static int check_header(const char *path, const char *line)
 		return fail(EXIT_USAGE, "%s is not a key file: its first line must be "
 			    "\"cookiebox-key %u\"", path, KEYFILE_VERSION);
 	if (version != KEYFILE_VERSION)
-		return fail(EXIT_USAGE, "%s has format version %u: this tool knows version %u", path,
-			    version, KEYFILE_VERSION);
+		return fail(EXIT_USAGE, "%s has format version %u: this tool knows version %u",
+			    path, version, KEYFILE_VERSION);
 	return 0;
 }
 

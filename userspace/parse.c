@@ -213,8 +213,8 @@ int parse_ports(const char *what, const char *text, uint16_t *min, uint16_t *max
 		memcpy(low, text, dash - text);
 	if (!read_number(low, 65535, &first) || !read_number(dash + 1, 65535, &last) || !first ||
 	    !last)
-		return fail(EXIT_USAGE, "%s range %s is not valid: use two ports, 1 to 65535, as in "
-			    "8000-8080", what, text);
+		return fail(EXIT_USAGE, "%s range %s is not valid: use two ports, 1 to 65535, as "
+			    "in 8000-8080", what, text);
 	if (first > last)
 		return fail(EXIT_USAGE, "%s range %s is reversed: use %u-%u", what, text,
 			    (unsigned int)last, (unsigned int)first);
