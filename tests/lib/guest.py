@@ -154,6 +154,7 @@ class Guest:
 
     platform = "vm"
     overhead = 60
+    long = False
 
     def __init__(self, label):
         self.label = label
@@ -260,6 +261,7 @@ def main(guest, options):
                             options.timeout or 60))
         else:
             jobs += jobs_of(path, options.family)
+    guest.long = options.long
     watch = progress if options.progress else None
     try:
         results = guest.run(jobs, options.timeout and options.timeout + guest.overhead, watch)
@@ -274,5 +276,6 @@ def add_options(parser):
     parser.add_argument("--family", action="append", choices=["4", "6"],
                         help="only this address family; may be given twice")
     parser.add_argument("--arg", action="append", help="argument for the script (repeatable)")
+    parser.add_argument("--long", action="store_true", help="as in make check-long: LONG=1")
     parser.add_argument("--progress", action="store_true", help="show the scripts' lines as they come")
     parser.add_argument("scripts", nargs="+", help="scripts under tests/, run inside the guest")

@@ -8,6 +8,7 @@
 #   # runs: vm uml-debug       where: vm (both kernels), uml-fast, uml-debug
 #   # families: 4 6            once per family, with FAMILY=4 or 6; leave out if it does not matter
 #   # timeout: 60              seconds on an idle machine; TEST_SLOWNESS times that is allowed
+# Every word in runs: may end in -long: part of `make check-long` there, with LONG=1 set.
 # The guest gives it FAMILY, PLATFORM (vm, uml-fast, uml-debug), TOP (the tree), MODULE (the .ko),
 # OUT (files put here come back to the host) and TMPDIR (fresh); cookiebox is in PATH. The module
 # is not loaded when the script starts, and what the script leaves behind is cleared after it.
