@@ -278,7 +278,8 @@ static unsigned int pre_routing_hook(void *priv, struct sk_buff *skb,
  * @state:	of the raw table's PRE_ROUTING hook
  * @svc:	service that the rule names
  *
- * Context: any, rcu_read_lock().  Return: NF_ACCEPT to go on, else a verdict; on NF_STOLEN the skb is gone.
+ * Context: any, rcu_read_lock().  Return: NF_ACCEPT to go on, else a verdict; on
+ * NF_STOLEN the skb is gone.
  */
 unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *state,
 			   const struct cb_service *svc)
