@@ -178,7 +178,7 @@ static struct cb_decision ack_timestamps(const struct cb_segment *seg,
 		if (!cb_flow_age(offset, now_ms, seg->opt.tsecr, ring->ts_life_ms,
 				 skew_ms, &out->age_ms))
 			continue;
-		if (since > 0 && since > now_ms)	/* before this host came up */
+		if (since > 0 && (u64)since > now_ms)	/* before this host came up */
 			continue;
 		reason = CB_R_BAD_COOKIE;
 		if (!opens_at(seg, pol, ring, now_ms - since, out))

@@ -61,7 +61,7 @@ struct cb_segment {
 	u32 seq;		/* host order */
 	u32 ack;		/* host order */
 	u16 window;		/* as sent, unscaled, host order */
-	u16 payload_len;	/* bytes after the TCP header (GRO: of all of it, capped at 65535) */
+	u16 payload_len;	/* bytes after the TCP header (GRO: of all; capped at 65535) */
 	u16 thoff;		/* TCP header, bytes from skb->data */
 	u8 thlen;		/* TCP header with options, bytes, 20..60 */
 	u8 flags;		/* CB_TCP_* */
