@@ -255,7 +255,7 @@ static uint64_t send_some(struct flood *flood, uint64_t count)
 
 static uint64_t run(struct flood *flood, uint64_t length, uint64_t *took)
 {
-	uint64_t start = now(), time = start, forgiven = 0, sent = 0, due, behind;
+	uint64_t start = now(), time = start, forgiven = 0, sent = 0, due, late;
 
 	for (; !stopped && time < start + length && sent < flood->count; time = now()) {
 		due = flood->rate ? flood->rate * (time - start) / NSEC : sent + BATCH;
@@ -263,8 +263,8 @@ static uint64_t run(struct flood *flood, uint64_t length, uint64_t *took)
 			due = flood->count + forgiven;
 		if (due > sent + forgiven) {
 			sent += send_some(flood, due - sent - forgiven);
-			behind = sent + forgiven + (uint64_t)(flood->rate * CATCH_UP / NSEC) + BATCH;
-			if (flood->rate && due > behind)
+			late = sent + forgiven + (uint64_t)(flood->rate * CATCH_UP / NSEC) + BATCH;
+			if (flood->rate && due > late)
 				forgiven = due - sent;
 			continue;
 		}
