@@ -26,7 +26,11 @@ start_nginx()
 			access_log off;
 			client_max_body_size 0;
 			client_body_temp_path $TMPDIR/nginx;
-			keepalive_timeout 300s;
+			proxy_temp_path $TMPDIR/nginx/proxy;
+			fastcgi_temp_path $TMPDIR/nginx/fastcgi;
+			uwsgi_temp_path $TMPDIR/nginx/uwsgi;
+			scgi_temp_path $TMPDIR/nginx/scgi;
+			keepalive_timeout 1h;
 			keepalive_requests 1000000;
 			server {
 				listen 80 backlog=4096;

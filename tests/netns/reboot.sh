@@ -12,7 +12,11 @@ phase=$1 clock=$2
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/traffic.sh"
 
-UPTIME=45
+# Later than any guest of this kind is ready.
+case $PLATFORM in
+vm) UPTIME=90 ;;
+*) UPTIME=20 ;;
+esac
 TIMES=20
 PLAIN="layout=mss,nop,ws,nop,nop,sok"
 KEPT=$TOP/build/guest-files/reboot
@@ -87,7 +91,8 @@ replay()
 plan
 topology
 start_nginx
+load_module
+server sysctl -qw net.cookiebox.epoch_seconds=4 # from the first epoch on
 protect invalid drop
-server sysctl -qw net.cookiebox.epoch_seconds=8
 $phase
 finish
