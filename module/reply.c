@@ -56,12 +56,12 @@ static unsigned int put_options(const struct cb_synack *sa, __be32 *p)
 		*p++ = htonl(sa->tsval);
 		*p++ = htonl(sa->tsecr);
 	}
-	if (sa->has & CB_OPT_WSCALE)
-		*p++ = htonl(TCPOPT_NOP << 24 | TCPOPT_WINDOW << 16 |
-			     TCPOLEN_WINDOW << 8 | sa->wscale);
 	if ((sa->has & (CB_OPT_SACK | CB_OPT_TS)) == CB_OPT_SACK)
 		*p++ = htonl(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 |
 			     TCPOPT_SACK_PERM << 8 | TCPOLEN_SACK_PERM);
+	if (sa->has & CB_OPT_WSCALE)
+		*p++ = htonl(TCPOPT_NOP << 24 | TCPOPT_WINDOW << 16 |
+			     TCPOLEN_WINDOW << 8 | sa->wscale);
 	return (p - start) * sizeof(*p);
 }
 

@@ -47,10 +47,11 @@ windows()
 	jq -r 'select(.label) | .a_win' "$1"
 }
 
-# The window is the listener's business; the module announces no more, and not much less.
+# The window is the listener's business. The socket of a cookie rounds it to the client's MSS, the
+# stack's SYN-ACK to its own: apart from that they are the same.
 windows_near()
 {
-	paste "$1" "$2" | awk '$2 > $1 || $2 < $1 / 2 { bad = 1; print } END { exit bad }'
+	paste "$1" "$2" | awk '$2 > $1 * 1.02 || $2 < $1 * 0.9 { bad = 1; print } END { exit bad }'
 }
 
 LOST=
@@ -73,7 +74,7 @@ compare()
 	windows "$TMPDIR/module" >"$TMPDIR/module.win"
 	check "$1: offers, header and length are the stack's" same seen
 	check "$1: options stand in the stack's order" same layouts
-	check "$1: windows no larger than the stack's" \
+	check "$1: windows are the stack's, rounding apart" \
 		windows_near "$TMPDIR/stack.win" "$TMPDIR/module.win"
 	check_equal "$1: checksums and echoes are right" "" \
 		"$(jq -c 'select(.label) | select(.bad_csum == 1 or (.a_ts == 1 and .tsecr_ok == 0))' \
