@@ -68,7 +68,10 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 	if (deferred(ctx, listener))
 		return drop(CB_R_DEFERRED);
 	reason = cb_local_accept(ctx, listener);
-	if (reason != CB_R_COOKIE_ACCEPTED)
+	/* Another CPU made the child: the segment is one of its first flight. */
+	if (reason == CB_R_RACE_LOST && cb_demux_established(ctx))
+		reason = CB_R_NONE;
+	if (reason != CB_R_COOKIE_ACCEPTED && reason != CB_R_NONE)
 		return drop(reason);
 	return (struct cb_decision){ .action = CB_PASS, .reason = reason };
 }

@@ -247,12 +247,20 @@ class Guest:
             self.process.wait()
 
 
+def end_on_sigterm():
+    """`timeout` and CI end a run with SIGTERM: no guest may outlive it."""
+    def end(number, _frame):
+        sys.exit(128 + number)
+    signal.signal(signal.SIGTERM, end)
+
+
 def progress(line):
     print(line, flush=True)
 
 
 def main(guest, options):
     """The part that tests/vm/run and tests/uml/run share: scripts to jobs, results to KTAP."""
+    end_on_sigterm()
     scripts, jobs = options.scripts, []
     for script in scripts:
         path = os.path.relpath(os.path.abspath(script), TOP)

@@ -230,10 +230,15 @@ def tree_archive(path, top, release, jobs):
     archive.file("/init", f"{top}/tests/lib/guest-init")
     archive.data("/jobs", jobs.encode())
     binaries = []
-    for name in ("cookiebox", "libxt_COOKIEBOX.so", f"{release}/cookiebox.ko"):
+    for name in ("cookiebox", "libxt_COOKIEBOX.so"):
         if os.path.exists(f"{top}/build/{name}"):
             archive.file(f"/cookiebox/build/{name}", f"{top}/build/{name}")
             binaries.append(f"{top}/build/{name}")
+    module = f"build/{release}/cookiebox.ko"
+    if os.path.exists(f"{top}/{module}"):
+        # As packages ship it. An emulated processor is long at reading debug information.
+        subprocess.run(["strip", "--strip-debug", "-o", f"{path}.ko", f"{top}/{module}"], check=True)
+        archive.file(f"/cookiebox/{module}", f"{path}.ko")
     if os.path.exists(f"{top}/build/libxt_COOKIEBOX.so"):
         archive.symlink(f"{LIBRARY_PATH}/xtables/libxt_COOKIEBOX.so",
                         "/cookiebox/build/libxt_COOKIEBOX.so")
