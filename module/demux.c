@@ -6,7 +6,7 @@
  * long as the caller's rcu_read_lock(); what the established hash returns is
  * put at once.  Called in both hooks, softirq.
  */
-#include <linux/if_arp.h>
+#include <linux/netfilter_bridge.h>
 #include <net/addrconf.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_dscp.h>
@@ -44,6 +44,13 @@ static struct sock *find_established6(const struct cb_ctx *ctx)
 #endif
 }
 
+static struct sock *find_established(const struct cb_ctx *ctx)
+{
+	if (ctx->seg.tuple.family == AF_INET6)
+		return find_established6(ctx);
+	return find_established4(ctx);
+}
+
 /**
  * cb_demux_established() - is the tuple in the established hash?
  * @ctx:	tuple parsed
@@ -52,15 +59,68 @@ static struct sock *find_established6(const struct cb_ctx *ctx)
  */
 bool cb_demux_established(const struct cb_ctx *ctx)
 {
-	struct sock *sk;
+	struct sock *sk = find_established(ctx);
 
-	if (ctx->seg.tuple.family == AF_INET6)
-		sk = find_established6(ctx);
-	else
-		sk = find_established4(ctx);
 	if (!sk)
 		return false;
 	sock_gen_put(sk);
+	return true;
+}
+
+static bool early_demux_allowed(const struct cb_ctx *ctx)
+{
+	const struct net *net = ctx->state->net;
+
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	if (nf_bridge_info_exists(ctx->skb))	/* may be forwarded yet */
+		return false;
+#endif
+	return READ_ONCE(net->ipv4.sysctl_ip_early_demux) &&
+	       READ_ONCE(net->ipv4.sysctl_tcp_early_demux) &&
+	       !skb_dst(ctx->skb) && !ctx->skb->destructor;
+}
+
+/* Gives the segment its socket and the socket's route, as tcp_v4_early_demux()
+ * would a moment later, so that it is looked up once.  Without a valid route it is
+ * left alone: then nothing says that it will stay on this host.
+ */
+static bool attach(const struct cb_ctx *ctx, struct sock *sk)
+{
+	struct sk_buff *skb = ctx->skb;
+	struct dst_entry *dst;
+
+	if (!sk_fullsock(sk) || !early_demux_allowed(ctx))
+		return false;
+	dst = rcu_dereference(sk->sk_rx_dst);
+	if (dst)
+		dst = dst_check(dst, ctx->seg.tuple.family == AF_INET6 ? sk->sk_rx_dst_cookie : 0);
+	if (!dst || sk->sk_rx_dst_ifindex != skb->skb_iif)
+		return false;
+	skb->sk = sk;
+	skb->destructor = sock_edemux;
+	skb_dst_set_noref(skb, dst);
+	return true;
+}
+
+/**
+ * cb_demux_early() - is this ACK of a connection that the host knows?
+ * @ctx:	tuple parsed, at PRE_ROUTING
+ *
+ * It may leave with its socket attached (early demultiplexing).
+ */
+bool cb_demux_early(const struct cb_ctx *ctx)
+{
+	struct sock *sk;
+
+	if (!cb_parse_is_ack(ctx))
+		return false;
+	if (ctx->skb->sk)
+		return true;
+	sk = find_established(ctx);
+	if (!sk)
+		return false;
+	if (!attach(ctx, sk))
+		sock_gen_put(sk);
 	return true;
 }
 

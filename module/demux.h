@@ -13,6 +13,9 @@ struct sock;
 /* Is the tuple in the established hash, in whatever state? */
 bool cb_demux_established(const struct cb_ctx *ctx);
 
+/* Is this ACK of a connection that the host knows?  PRE_ROUTING; may attach it. */
+bool cb_demux_early(const struct cb_ctx *ctx);
+
 /* Who listens? NULL, or a TCP_LISTEN socket, valid until rcu_read_unlock(). */
 struct sock *cb_demux_listener(const struct cb_ctx *ctx);
 
@@ -27,6 +30,9 @@ bool cb_local_serves(const struct sock *listener);
 
 /* offer.c: fills ctx->policy and ctx->dress. CB_ANSWER, or CB_PASS and why. */
 struct cb_decision cb_offer_local(struct cb_ctx *ctx);
+
+/* offer.c: is there a listener here for a cookie to serve? */
+struct cb_decision cb_offer_serves(struct cb_ctx *ctx);
 
 /* offer.c: the part of ctx->policy that an ACK is opened with; sysctls and the
  * service alone say it. CB_ANSWER, or CB_PASS and SYNCOOKIES_OFF.

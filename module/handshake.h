@@ -13,6 +13,7 @@ enum cb_action {
 	CB_DROP,
 	CB_ANSWER,		/* send the SYN-ACK in ctx->synack */
 	CB_REDEEM,		/* a cookie opened: the mode says what follows */
+	CB_STOLEN,		/* somebody else holds the segment now */
 };
 
 struct cb_decision {

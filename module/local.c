@@ -9,6 +9,7 @@
 #include <net/request_sock.h>
 #include <net/tcp.h>
 #include "accept.h"
+#include "conntrack.h"
 #include "demux.h"
 
 /* What the stack would do at this moment differs from a cookie's? */
@@ -17,20 +18,14 @@ bool cb_local_serves(const struct sock *listener)
 	return !sk_is_mptcp(listener) || cb_accept_mptcp();
 }
 
-static struct cb_decision drop(enum cb_reason reason)
+static struct cb_decision decide(enum cb_action action, enum cb_reason reason)
 {
-	return (struct cb_decision){ .action = CB_DROP, .reason = reason };
+	return (struct cb_decision){ .action = action, .reason = reason };
 }
 
 static bool known(struct cb_ctx *ctx)
 {
 	return ctx->skb->sk || cb_demux_established(ctx);
-}
-
-/* At PRE_ROUTING an ACK that opens goes on, untouched and uncounted. */
-static struct cb_decision opened(struct cb_ctx *ctx)
-{
-	return (struct cb_decision){ .action = CB_PASS, .reason = CB_R_NONE };
 }
 
 /* TCP_DEFER_ACCEPT: the application is not to see a client that sent nothing. */
@@ -50,36 +45,61 @@ static bool delays(struct cb_ctx *ctx)
 	       READ_ONCE(inet_csk(listener)->icsk_accept_queue.rskq_defer_accept));
 }
 
+/* Would the listener take the connection now? CB_ANSWER if so. */
+static struct cb_decision ask_listener(const struct cb_ctx *ctx, const struct sock *listener)
+{
+	if (!listener)
+		return decide(CB_PASS, CB_R_NO_LISTENER);
+	if (!cb_local_serves(listener))
+		return decide(CB_PASS, CB_R_LISTENER_UNSUPPORTED);
+	if (sk_acceptq_is_full(listener))
+		return decide(CB_DROP, CB_R_QUEUE_FULL);
+	if (deferred(ctx, listener))
+		return decide(CB_DROP, CB_R_DEFERRED);
+	return decide(CB_ANSWER, CB_R_NONE);
+}
+
+/* At PRE_ROUTING an ACK that opens goes on, untouched and uncounted.  If connection
+ * tracking is there, it is shown the handshake first.
+ */
+static struct cb_decision opened(struct cb_ctx *ctx)
+{
+	struct cb_decision d;
+
+	if (!cb_conntrack_watches(ctx))
+		return decide(CB_PASS, CB_R_NONE);
+	d = ask_listener(ctx, cb_demux_listener(ctx));
+	return d.action == CB_ANSWER ? cb_conntrack_show(ctx) : d;
+}
+
 static struct cb_decision deliver(struct cb_ctx *ctx)
 {
 	enum cb_reason reason = cb_parse_checksum(ctx);
 	struct sock *listener;
+	struct cb_decision d;
 
 	if (reason != CB_R_NONE)
-		return drop(reason);
+		return decide(CB_DROP, reason);
+	if (cb_conntrack_elsewhere(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
+		return decide(CB_PASS, CB_R_NONE);
 	listener = cb_demux_listener(ctx);
-	if (!listener)
-		return (struct cb_decision){ .action = CB_PASS, .reason = CB_R_NO_LISTENER };
-	if (!cb_local_serves(listener))
-		return (struct cb_decision){ .action = CB_PASS,
-					     .reason = CB_R_LISTENER_UNSUPPORTED };
-	if (sk_acceptq_is_full(listener))
-		return drop(CB_R_QUEUE_FULL);
-	if (deferred(ctx, listener))
-		return drop(CB_R_DEFERRED);
+	d = ask_listener(ctx, listener);
+	if (d.action != CB_ANSWER)
+		return d;
 	reason = cb_local_accept(ctx, listener);
 	/* Another CPU made the child: the segment is one of its first flight. */
 	if (reason == CB_R_RACE_LOST && cb_demux_established(ctx))
 		reason = CB_R_NONE;
 	if (reason != CB_R_COOKIE_ACCEPTED && reason != CB_R_NONE)
-		return drop(reason);
-	return (struct cb_decision){ .action = CB_PASS, .reason = reason };
+		return decide(CB_DROP, reason);
+	return decide(CB_PASS, reason);
 }
 
 const struct cb_mode_ops cb_mode_local = {
 	.name = "local",
 	.sealed_by = cb_offer_sealed_by,
 	.delays = delays,
+	.serves = cb_offer_serves,
 	.offer = cb_offer_local,
 	.known = known,
 	.opened = opened,

@@ -64,6 +64,8 @@ struct cb_mode_ops {
 	struct cb_decision (*sealed_by)(struct cb_ctx *ctx);
 	/* May a handshake of this destination just be waiting to be redeemed? */
 	bool (*delays)(struct cb_ctx *ctx);
+	/* Is the destination one that the mode serves? CB_ANSWER, or CB_PASS and why. */
+	struct cb_decision (*serves)(struct cb_ctx *ctx);
 	/* SYN: may it be answered? Fills ctx->policy. CB_ANSWER: go on. */
 	struct cb_decision (*offer)(struct cb_ctx *ctx);
 	/* Not a SYN: is it of a connection the host knows? true: pass it on. */
@@ -86,7 +88,22 @@ enum cb_reason cb_parse_header(struct cb_ctx *ctx);	/* FRAGMENT: first of severa
 enum cb_reason cb_parse_options(struct cb_ctx *ctx);
 enum cb_reason cb_parse_checksum(struct cb_ctx *ctx);
 
+/* The destination port, in host order; 0: not TCP, or none to see. Cheap: it runs
+ * for every segment of the host.
+ */
+u16 cb_parse_port(const struct sk_buff *skb, u8 pf);
+
+/* judge.c: BH off; of a segment at PRE_ROUTING, and at LOCAL_IN. */
+struct cb_decision cb_judge(struct cb_ctx *ctx);
+struct cb_decision cb_judge_delivery(struct cb_ctx *ctx);
+/* Does this ACK of no known connection open a cookie?  Fills ctx->opened. */
+struct cb_decision cb_judge_cookie(struct cb_ctx *ctx);
+
 /* hooks.c */
+unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state);
+unsigned int cb_hooks_local_in(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state);
 int cb_hooks_register(struct net *net);
 void cb_hooks_unregister(struct net *net);
 /* The one way in for the iptables target: same path, service given. */

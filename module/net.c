@@ -80,6 +80,7 @@ static int __net_init init_net_state(struct net *net)
 
 	cbn->net = net;
 	mutex_init(&cbn->lock);
+	spin_lock_init(&cbn->elsewhere_lock);
 	err = cb_keyring_init(cbn);
 	if (err)
 		return err;

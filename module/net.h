@@ -13,6 +13,7 @@
 #define CB_NET_H
 
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
@@ -29,6 +30,16 @@ struct cb_sysctl {
 	unsigned int epoch_seconds;	/* 2..3600, 32 */
 	unsigned int default_reply;	/* COOKIEBOX_REPLY_ROUTE or _REFLECT */
 	unsigned int invalid_rate;	/* RSTs per second and source prefix: 0..1000, 8 */
+};
+
+/* A destination that NAT, TPROXY or routing takes elsewhere: conntrack.c. */
+#define CB_ELSEWHERE	16u
+
+struct cb_elsewhere {
+	struct cb_addr daddr;
+	u64 until_ms;			/* CLOCK_MONOTONIC; 0: free */
+	__be16 dport;
+	u8 family;
 };
 
 struct cb_net {
@@ -49,6 +60,10 @@ struct cb_net {
 	s64 wall_ahead_ms;		/* CLOCK_REALTIME - CLOCK_MONOTONIC, last seen */
 
 	bool hooks_registered;		/* under lock */
+	bool elsewhere_used;		/* set once, read without the lock */
+	spinlock_t elsewhere_lock;	/* softirq: the next two */
+	unsigned int elsewhere_next;
+	struct cb_elsewhere elsewhere[CB_ELSEWHERE];
 	atomic64_t event_seq;		/* netlink.c: number of the last event */
 	struct ctl_table_header *sysctl_header;
 	struct ctl_table *sysctl_table;

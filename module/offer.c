@@ -14,13 +14,12 @@
 #include <net/addrconf.h>
 #include <net/inet_ecn.h>
 #include <net/tcp.h>
+#include "conntrack.h"
 #include "demux.h"
 #include "uapi/linux/cookiebox.h"
 
 #define DEST_SLOTS	32u
 #define DEST_LIFE_MS	100
-#define MSS_DEFAULT4	536u	/* RFC 9293 3.7.1 */
-#define MSS_DEFAULT6	1220u
 
 struct dest {
 	struct cb_addr daddr;
@@ -28,8 +27,8 @@ struct dest {
 	u64 until_ms;			/* CLOCK_MONOTONIC */
 	int ifindex;
 	int sdif;
-	u32 space;			/* receive window, bytes, before rounding to MSS */
-	u32 initrwnd;			/* route metric, segments; 0: none */
+	u16 space;			/* most that may be announced, bytes, not rounded */
+	u16 window[2];			/* what the stack announces: [1] with timestamps */
 	struct cb_dress dress;		/* mark: the listener's only */
 	__be16 dport;
 	u16 mss;
@@ -102,12 +101,30 @@ static u32 space_of(const struct sock *sk, u32 clamp)
 	return clamp ? min_t(u32, clamp, full) : full;
 }
 
+/* As tcp_select_initial_window() rounds it. */
+static u16 rounded(u32 space, u32 mss)
+{
+	return space > mss ? rounddown(space, mss) : space;
+}
+
+static void fill_window(struct dest *d, struct net *net, u32 space, u32 initrwnd)
+{
+	u32 limit = READ_ONCE(net->ipv4.sysctl_tcp_workaround_signed_windows) ?
+		    MAX_TCP_WINDOW : U16_MAX;
+
+	if (initrwnd)
+		limit = min(limit, initrwnd * d->mss);
+	d->window[0] = min(rounded(space, d->mss), limit);
+	d->window[1] = min(rounded(space, d->mss - TCPOLEN_TSTAMP_ALIGNED), limit);
+	d->space = min(space, limit);
+}
+
 /* What the route back says.  The least of route and device counts, so that a
  * spoofed source can lower nothing but to what a route of ours already says.
  */
 static void ask_route(struct dest *d, struct cb_ctx *ctx, const struct sock *sk)
 {
-	u32 clamp = READ_ONCE(tcp_sk(sk)->window_clamp);
+	u32 clamp = READ_ONCE(tcp_sk(sk)->window_clamp), initrwnd = 0;
 	u32 mss = device_mss(ctx);
 	struct dst_entry *dst;
 
@@ -116,12 +133,12 @@ static void ask_route(struct dest *d, struct cb_ctx *ctx, const struct sock *sk)
 	if (dst) {
 		mss = min_t(u32, mss, max_t(u32, dst_metric_advmss(dst), TCP_MIN_MSS));
 		clamp = clamp ?: dst_metric(dst, RTAX_WINDOW);
-		d->initrwnd = dst_metric(dst, RTAX_INITRWND);
+		initrwnd = dst_metric(dst, RTAX_INITRWND);
 		d->ecn_route = dst_feature(dst, RTAX_FEATURE_ECN);
 		dst_release(dst);
 	}
 	d->mss = tcp_mss_clamp(tcp_sk(sk), mss);
-	d->space = space_of(sk, clamp);
+	fill_window(d, ctx->state->net, space_of(sk, clamp), initrwnd);
 }
 
 /* Returns what to note as the reason. */
@@ -129,7 +146,8 @@ static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
 {
 	struct sock *sk;
 
-	if (!cb_demux_is_local(ctx))
+	if (!cb_demux_is_local(ctx) ||
+	    cb_conntrack_elsewhere(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
 		return CB_R_NOT_LOCAL;
 	sk = cb_demux_listener(ctx);
 	if (!sk)
@@ -181,21 +199,17 @@ static u8 window_shift(struct net *net)
 	return clamp_t(int, ilog2(space | 1) - 15, 0, TCP_MAX_WSCALE);
 }
 
-/* As tcp_select_initial_window() rounds it. */
-static u16 window_of(const struct cb_ctx *ctx, const struct dest *d)
+/* The stack's own rounding.  The socket will round to the client's MSS, which loses
+ * less than one MSS: where that is more than ours, so much is left out here.
+ */
+static u16 window_of(const struct cb_ctx *ctx, const struct dest *d, bool timestamps)
 {
-	u32 limit = U16_MAX, space = d->space, mss = ctx->seg.opt.mss;
+	u32 mss = ctx->seg.opt.mss, space = d->space;
+	u16 window = d->window[timestamps && (ctx->seg.opt.has & CB_OPT_TS)];
 
-	if (!(ctx->seg.opt.has & CB_OPT_MSS))
-		mss = d->family == AF_INET6 ? MSS_DEFAULT6 : MSS_DEFAULT4;
-	mss = clamp_t(u32, mss, TCP_MIN_MSS, U16_MAX);
-	if (space > mss)
-		space = rounddown(space, mss);
-	if (READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_workaround_signed_windows))
-		limit = MAX_TCP_WINDOW;
-	if (d->initrwnd)
-		limit = min(limit, d->initrwnd * mss);
-	return min(space, limit);
+	if (likely(mss <= d->mss) || mss >= space)
+		return window;
+	return min_t(u32, window, space - mss + 1);
 }
 
 /* A SYN that is marked ECN-capable in its IP header is no ECN-setup SYN to the
@@ -235,8 +249,8 @@ static void fill_policy(struct cb_ctx *ctx, const struct dest *d)
 		.auth_drop = spec->auth != COOKIEBOX_AUTH_OPTION_PASS || !d->has_keys,
 		.rcv_wscale = window_shift(net),
 		.mss = d->mss,
-		.window = window_of(ctx, d),
 	};
+	ctx->policy.window = window_of(ctx, d, ctx->policy.timestamps);
 }
 
 struct cb_decision cb_offer_sealed_by(struct cb_ctx *ctx)
@@ -260,6 +274,24 @@ static void fill_dress(struct cb_ctx *ctx, const struct dest *d)
 		ctx->dress.mark = ctx->skb->mark;
 }
 
+static struct cb_decision serves(const struct cb_ctx *ctx, const struct dest *dest)
+{
+	struct cb_decision d = { .action = CB_PASS, .reason = dest->reason };
+
+	if (d.reason != CB_R_NONE)
+		return d;
+	if (!READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_syncookies))
+		d.reason = CB_R_SYNCOOKIES_OFF;
+	else
+		d.action = CB_ANSWER;
+	return d;
+}
+
+struct cb_decision cb_offer_serves(struct cb_ctx *ctx)
+{
+	return serves(ctx, find_dest(ctx));
+}
+
 /**
  * cb_offer_local() - may a segment for a local listener be answered, and how?
  * @ctx:	header and options parsed; policy and dress are filled in
@@ -269,18 +301,12 @@ static void fill_dress(struct cb_ctx *ctx, const struct dest *d)
  */
 struct cb_decision cb_offer_local(struct cb_ctx *ctx)
 {
-	struct cb_decision d = { .action = CB_PASS };
 	const struct dest *dest = find_dest(ctx);
+	struct cb_decision d = serves(ctx, dest);
 
-	d.reason = dest->reason;
-	if (d.reason != CB_R_NONE)
+	if (d.action != CB_ANSWER)
 		return d;
-	if (!READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_syncookies)) {
-		d.reason = CB_R_SYNCOOKIES_OFF;
-		return d;
-	}
 	fill_policy(ctx, dest);
 	fill_dress(ctx, dest);
-	d.action = CB_ANSWER;
 	return d;
 }

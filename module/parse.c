@@ -19,12 +19,19 @@
 #define FLAGS_END	14	/* bytes of a TCP header up to and with the flags */
 
 /* Offset of the TCP header, or -1: not TCP, or a later fragment. */
-static int walk4(const struct sk_buff *skb, struct cb_tuple *t)
+static int tcp_offset4(const struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 
 	if (iph->protocol != IPPROTO_TCP || (iph->frag_off & htons(IP_OFFSET)))
 		return -1;
+	return iph->ihl * 4;
+}
+
+static int walk4(const struct sk_buff *skb, struct cb_tuple *t)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+
 	t->family = AF_INET;
 	t->saddr.q[0] = 0;
 	t->saddr.q[1] = 0;
@@ -32,7 +39,7 @@ static int walk4(const struct sk_buff *skb, struct cb_tuple *t)
 	t->daddr.q[1] = 0;
 	t->saddr.a[0] = iph->saddr;
 	t->daddr.a[0] = iph->daddr;
-	return iph->ihl * 4;
+	return tcp_offset4(skb);
 }
 
 /* Steps over what the stack has dealt with before TCP gets the segment: options
@@ -72,15 +79,35 @@ static int walk_headers(const struct sk_buff *skb, u8 nexthdr, __be16 *frag_off)
 	return nexthdr == IPPROTO_TCP ? off : -1;
 }
 
+static int tcp_offset6(const struct sk_buff *skb)
+{
+	__be16 frag_off;
+
+	if (likely(ipv6_hdr(skb)->nexthdr == IPPROTO_TCP))
+		return sizeof(struct ipv6hdr);
+	return walk_headers(skb, ipv6_hdr(skb)->nexthdr, &frag_off);
+}
+
 static int walk6(const struct sk_buff *skb, struct cb_tuple *t)
 {
 	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
-	__be16 frag_off;
 
 	t->family = AF_INET6;
 	t->saddr.in6 = ip6h->saddr;
 	t->daddr.in6 = ip6h->daddr;
-	return walk_headers(skb, ip6h->nexthdr, &frag_off);
+	return tcp_offset6(skb);
+}
+
+u16 cb_parse_port(const struct sk_buff *skb, u8 pf)
+{
+	int off = pf == NFPROTO_IPV6 ? tcp_offset6(skb) : tcp_offset4(skb);
+	const __be16 *port;
+	__be16 buf;
+
+	if (off < 0)
+		return 0;
+	port = skb_header_pointer(skb, off + offsetof(struct tcphdr, dest), sizeof(buf), &buf);
+	return port ? ntohs(*port) : 0;
 }
 
 /**

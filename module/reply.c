@@ -4,10 +4,9 @@
  *
  * Owns no state.  Invariants: the SYN's buffer is written only when nobody else
  * holds it, else a new one is made; nothing that receiving left in the buffer
- * goes out with it; no conntrack entry comes of it.  The TCP checksum is summed
- * here (40 bytes at most), so that no device's offload is relied upon and a
- * capture shows it right.  Addresses, ports and options come from ctx alone: the
- * SYN is overwritten.  Called from hooks.c, softirq, rcu_read_lock().
+ * goes out with it; no conntrack entry comes of it.  Addresses, ports and options
+ * come from ctx alone: the SYN is overwritten.  Called from hooks.c, softirq,
+ * rcu_read_lock().
  *
  * `route` sends as the host's own SYN-ACKs go: policy routing, rp_filter (strict:
  * the reply must leave by the device the SYN came in by; loose: there must be a
@@ -23,7 +22,6 @@
 #include <net/dst_metadata.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
-#include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/ip_fib.h>
 #include <net/ipv6.h>
@@ -31,39 +29,9 @@
 #include <net/route.h>
 #include <net/tcp.h>
 #include <net/xfrm.h>
+#include "build.h"
 #include "demux.h"
 #include "uapi/linux/cookiebox.h"
-
-#define OPTIONS_MAX	20	/* MSS 4, SACK and timestamps 12, window scale 4 */
-
-static unsigned int ip_len(const struct cb_ctx *ctx)
-{
-	return ctx->seg.tuple.family == AF_INET6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-}
-
-/* In Linux's order. Returns the length, a multiple of 4. */
-static unsigned int put_options(const struct cb_synack *sa, __be32 *p)
-{
-	const __be32 *start = p;
-
-	*p++ = htonl(TCPOPT_MSS << 24 | TCPOLEN_MSS << 16 | sa->mss);
-	if (sa->has & CB_OPT_TS) {
-		u32 pad = sa->has & CB_OPT_SACK ?
-			  TCPOPT_SACK_PERM << 24 | TCPOLEN_SACK_PERM << 16 :
-			  TCPOPT_NOP << 24 | TCPOPT_NOP << 16;
-
-		*p++ = htonl(pad | TCPOPT_TIMESTAMP << 8 | TCPOLEN_TIMESTAMP);
-		*p++ = htonl(sa->tsval);
-		*p++ = htonl(sa->tsecr);
-	}
-	if ((sa->has & (CB_OPT_SACK | CB_OPT_TS)) == CB_OPT_SACK)
-		*p++ = htonl(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 |
-			     TCPOPT_SACK_PERM << 8 | TCPOLEN_SACK_PERM);
-	if (sa->has & CB_OPT_WSCALE)
-		*p++ = htonl(TCPOPT_NOP << 24 | TCPOPT_WINDOW << 16 |
-			     TCPOLEN_WINDOW << 8 | sa->wscale);
-	return (p - start) * sizeof(*p);
-}
 
 /* A buffer to build in: the SYN's own, or a new one when that is shared, in
  * pieces or too short.  Its data begins at the network header, with the
@@ -71,27 +39,14 @@ static unsigned int put_options(const struct cb_synack *sa, __be32 *p)
  */
 static struct sk_buff *take_buffer(struct sk_buff *skb, unsigned int need)
 {
-	unsigned int head = LL_MAX_HEADER + ETH_HLEN;
 	struct sk_buff *nskb;
-	int mac_len = 0;
 
 	if (!skb_shared(skb) && !skb_cloned(skb) && !skb_is_nonlinear(skb) &&
 	    skb->len + skb_tailroom(skb) >= need) {
 		skb_trim(skb, 0);
 		return skb;
 	}
-	nskb = alloc_skb(head + need, GFP_ATOMIC);
-	if (nskb) {
-		skb_reserve(nskb, head);
-		if (skb_mac_header_was_set(skb))
-			mac_len = skb->data - skb_mac_header(skb);
-		if (mac_len == ETH_HLEN)
-			memcpy(nskb->data - ETH_HLEN, skb_mac_header(skb), ETH_HLEN);
-		if (mac_len >= 0 && mac_len <= ETH_HLEN)
-			skb_set_mac_header(nskb, -mac_len);
-		nskb->dev = skb->dev;
-		nskb->protocol = skb->protocol;
-	}
+	nskb = cb_build_alloc(skb, need);
 	consume_skb(skb);
 	return nskb;
 }
@@ -136,25 +91,6 @@ static u8 reply_tos(const struct cb_ctx *ctx)
 	return tos & ~INET_ECN_MASK;
 }
 
-static void put_ip4(struct sk_buff *skb, const struct cb_ctx *ctx, u8 tos)
-{
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct iphdr *iph = ip_hdr(skb);
-
-	iph->version = 4;
-	iph->ihl = sizeof(*iph) / 4;
-	iph->tos = tos;
-	iph->tot_len = htons(skb->len);
-	iph->id = 0;			/* as the stack's SYN-ACKs: DF and no id */
-	iph->frag_off = htons(IP_DF);
-	iph->ttl = ctx->dress.ttl >= 0 ? ctx->dress.ttl :
-		   READ_ONCE(ctx->state->net->ipv4.sysctl_ip_default_ttl);
-	iph->protocol = IPPROTO_TCP;
-	iph->saddr = t->daddr.a[0];
-	iph->daddr = t->saddr.a[0];
-	ip_send_check(iph);
-}
-
 #if IS_ENABLED(CONFIG_IPV6)
 /* As ip6_dst_hoplimit() has it where there is no route. */
 static u8 device_hops(const struct cb_ctx *ctx)
@@ -166,64 +102,46 @@ static u8 device_hops(const struct cb_ctx *ctx)
 }
 #endif
 
-static void put_ip6(struct sk_buff *skb, const struct cb_ctx *ctx, u8 tos)
+static u8 reply_ttl(const struct cb_ctx *ctx)
 {
+	if (ctx->dress.ttl >= 0)
+		return ctx->dress.ttl;
 #if IS_ENABLED(CONFIG_IPV6)
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct net *net = ctx->state->net;
-	struct ipv6hdr *ip6h = ipv6_hdr(skb);
-	struct flowi6 fl6 = {
-		.saddr = t->daddr.in6,
-		.daddr = t->saddr.in6,
-		.fl6_sport = t->dport,
-		.fl6_dport = t->sport,
-		.flowi6_proto = IPPROTO_TCP,
-	};
-
-	ip6_flow_hdr(ip6h, tos, ip6_make_flowlabel(net, skb, 0, ip6_default_np_autolabel(net),
-						   &fl6));
-	ip6h->payload_len = htons(skb->len - sizeof(*ip6h));
-	ip6h->nexthdr = IPPROTO_TCP;
-	ip6h->hop_limit = ctx->dress.ttl >= 0 ? ctx->dress.ttl : device_hops(ctx);
-	ip6h->saddr = t->daddr.in6;
-	ip6h->daddr = t->saddr.in6;
+	if (ctx->seg.tuple.family == AF_INET6)
+		return device_hops(ctx);
 #endif
+	return READ_ONCE(ctx->state->net->ipv4.sysctl_ip_default_ttl);
 }
 
-static void put_tcp(struct sk_buff *skb, const struct cb_ctx *ctx,
-		    const __be32 *options, unsigned int optlen)
+static void describe(struct cb_build *b, const struct cb_ctx *ctx, u8 tos)
 {
 	const struct cb_tuple *t = &ctx->seg.tuple;
 	const struct cb_synack *sa = &ctx->synack;
-	unsigned int len = sizeof(struct tcphdr) + optlen;
-	struct tcphdr *th = tcp_hdr(skb);
-	__be32 *word = (__be32 *)th;
-	__wsum sum;
 
-	th->source = t->dport;
-	th->dest = t->sport;
-	th->seq = htonl(sa->isn);
-	th->ack_seq = htonl(sa->ack);
-	word[3] = htonl((len / 4) << 28 | (u32)(CB_TCP_SYN | CB_TCP_ACK |
-			(sa->ece ? CB_TCP_ECE : 0)) << 16 | sa->window);
-	word[4] = 0;
-	memcpy(th + 1, options, optlen);
-	sum = csum_partial(th, len, 0);
-	if (t->family == AF_INET6)
-		th->check = csum_ipv6_magic(&t->daddr.in6, &t->saddr.in6, len, IPPROTO_TCP, sum);
-	else
-		th->check = csum_tcpudp_magic(t->daddr.a[0], t->saddr.a[0], len, IPPROTO_TCP, sum);
+	b->saddr = &t->daddr;
+	b->daddr = &t->saddr;
+	b->sport = t->dport;
+	b->dport = t->sport;
+	b->family = t->family;
+	b->tos = tos;
+	b->ttl = reply_ttl(ctx);
+	b->flags = CB_TCP_SYN | CB_TCP_ACK | (sa->ece ? CB_TCP_ECE : 0);
+	b->seq = sa->isn;
+	b->ack = sa->ack;
+	b->window = sa->window;
+	cb_build_options(b, sa);
 }
 
 /* Turns ctx->skb into the SYN-ACK; NULL: no memory, and the SYN is gone. */
 static struct sk_buff *build(struct cb_ctx *ctx, u8 tos)
 {
-	__be32 options[OPTIONS_MAX / sizeof(__be32)];
-	unsigned int optlen = put_options(&ctx->synack, options);
-	unsigned int iplen = ip_len(ctx);
+	struct cb_build b CB_UNINITIALIZED;
 	struct sk_buff *skb;
+	unsigned int len;
 
-	skb = take_buffer(ctx->skb, iplen + sizeof(struct tcphdr) + optlen);
+	describe(&b, ctx, tos);
+	len = cb_build_len(&b);
+	skb = take_buffer(ctx->skb, len);
 	ctx->skb = NULL;
 	if (!skb)
 		return NULL;
@@ -234,14 +152,8 @@ static struct sk_buff *build(struct cb_ctx *ctx, u8 tos)
 	skb_set_hash(skb, ctx->synack.isn, PKT_HASH_TYPE_L4);
 	skb->mark = ctx->dress.mark;
 	skb->priority = ctx->dress.priority;
-	skb_put(skb, iplen + sizeof(struct tcphdr) + optlen);
-	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, iplen);
-	if (ctx->seg.tuple.family == AF_INET6)
-		put_ip6(skb, ctx, tos);
-	else
-		put_ip4(skb, ctx, tos);
-	put_tcp(skb, ctx, options, optlen);
+	skb_put(skb, len);
+	cb_build_write(skb, &b, ctx->state->net);
 	return skb;
 }
 

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is to become of a segment: the order in which the pure core, the mode and
+ * the host are asked.
+ *
+ * Owns no state.  Invariant: nothing is sent, dropped, changed or counted here; what
+ * is returned says what to do and why.  Called by hooks.c with BH off, under
+ * rcu_read_lock(); the service of ctx is set, ring and time too.
+ */
+#include <net/tcp.h>
+#include "mode.h"
+#include "uapi/linux/cookiebox.h"
+
+static struct cb_decision decide(enum cb_action action, enum cb_reason reason)
+{
+	return (struct cb_decision){ .action = action, .reason = reason };
+}
+
+static struct cb_decision judge_syn(struct cb_ctx *ctx)
+{
+	struct cb_decision d = cb_handshake_screen(&ctx->seg);
+	enum cb_reason reason;
+
+	if (d.action != CB_ANSWER)
+		return d;
+	if (ctx->svc->ops->known(ctx))
+		return decide(CB_PASS, CB_R_SYN_KNOWN_TUPLE);
+	reason = cb_parse_options(ctx);
+	if (reason != CB_R_NONE)
+		return decide(CB_DROP, reason);
+	d = ctx->svc->ops->offer(ctx);
+	if (d.action != CB_ANSWER)
+		return d;
+	reason = cb_parse_checksum(ctx);
+	if (reason != CB_R_NONE)
+		return decide(CB_DROP, reason);
+	return cb_handshake_syn(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms, &ctx->synack);
+}
+
+/* A segment that belongs to nothing and opens nothing: may the stack reset it? */
+static struct cb_decision judge_invalid(struct cb_ctx *ctx, enum cb_reason reason)
+{
+	struct cb_decision drop = decide(CB_DROP, reason);
+	unsigned int rate;
+
+	switch (ctx->svc->spec.invalid) {
+	case COOKIEBOX_INVALID_DROP:
+		return drop;
+	case COOKIEBOX_INVALID_RESET:
+		return decide(CB_PASS, CB_R_NOT_OURS);
+	default:
+		if (ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OBSERVE)
+			return drop;
+		rate = READ_ONCE(ctx->cbn->sysctl.invalid_rate);
+		if (!cb_gate_pass(ctx->cbn->gate, &ctx->seg.tuple, ctx->now_ms, rate))
+			return drop;
+		return decide(CB_PASS, CB_R_NOT_OURS);
+	}
+}
+
+struct cb_decision cb_judge_cookie(struct cb_ctx *ctx)
+{
+	enum cb_reason reason = cb_parse_options(ctx);
+	struct cb_decision d;
+
+	if (reason != CB_R_NONE)
+		return decide(CB_DROP, reason);
+	d = ctx->svc->ops->sealed_by(ctx);
+	if (d.action != CB_ANSWER)
+		return d;
+	return cb_handshake_ack(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms, &ctx->opened);
+}
+
+/* A refused ACK whose handshake may just be waiting is never reset: its echoed
+ * timestamp is a fresh one of ours (a later segment of a first flight), or the
+ * listener makes clients wait.
+ */
+static bool may_wait(struct cb_ctx *ctx, enum cb_reason reason)
+{
+	if (reason == CB_R_BAD_COOKIE && (ctx->seg.opt.has & CB_OPT_TS))
+		return true;
+	return ctx->svc->ops->delays(ctx);
+}
+
+static bool opens_nothing(enum cb_reason reason)
+{
+	return reason == CB_R_BAD_COOKIE || reason == CB_R_COOKIE_EXPIRED ||
+	       reason == CB_R_NO_TIMESTAMPS;
+}
+
+/* The look-up of may_wait() is for the few that the gate lets pass. */
+static struct cb_decision judge_ack(struct cb_ctx *ctx)
+{
+	struct cb_decision d = cb_judge_cookie(ctx);
+	struct cb_decision reset;
+
+	if (d.action == CB_REDEEM)
+		return ctx->svc->ops->opened(ctx);
+	if (!opens_nothing(d.reason))
+		return d;
+	reset = judge_invalid(ctx, d.reason);
+	if (reset.action == CB_PASS && may_wait(ctx, d.reason))
+		return d;
+	return reset;
+}
+
+/* Neither SYN nor ACK, or both, or RST: never starts a connection here. */
+static struct cb_decision judge_other(struct cb_ctx *ctx)
+{
+	if ((ctx->seg.flags & CB_TCP_RST) ||
+	    ctx->svc->spec.invalid != COOKIEBOX_INVALID_DROP || ctx->svc->ops->known(ctx))
+		return decide(CB_PASS, CB_R_NONE);
+	return decide(CB_DROP, CB_R_INVALID_DROPPED);
+}
+
+static struct cb_decision judge_service(struct cb_ctx *ctx)
+{
+	enum cb_reason reason = cb_parse_header(ctx);
+	u8 flags = ctx->seg.flags;
+	bool syn = (flags & (CB_TCP_SYN | CB_TCP_ACK)) == CB_TCP_SYN;
+
+	if (reason == CB_R_FRAGMENT && !syn)
+		return decide(CB_PASS, CB_R_NONE);
+	if (cb_service_allows(ctx->svc, &ctx->seg.tuple))
+		return decide(CB_PASS, syn ? CB_R_ALLOW_LISTED : CB_R_NONE);
+	if (reason != CB_R_NONE)
+		return decide(CB_DROP, reason);
+	if (syn)
+		return judge_syn(ctx);
+	if ((flags & (CB_TCP_ACK | CB_TCP_SYN | CB_TCP_RST)) == CB_TCP_ACK)
+		return judge_ack(ctx);
+	return judge_other(ctx);
+}
+
+/* Nothing is dropped but what was sent to somebody whom the mode serves: a
+ * service of all ports sees what is forwarded and masqueraded as well.
+ */
+struct cb_decision cb_judge(struct cb_ctx *ctx)
+{
+	struct cb_decision d = judge_service(ctx);
+	struct cb_decision o;
+
+	if (d.action != CB_DROP)
+		return d;
+	o = ctx->svc->ops->serves(ctx);
+	return o.action == CB_ANSWER ? d : o;
+}
+
+/* A cookie that opens here was sealed by us, so it is honoured whatever the
+ * engagement is by now.  What does not open is none of our business any more.
+ */
+struct cb_decision cb_judge_delivery(struct cb_ctx *ctx)
+{
+	if (ctx->svc->ops->known(ctx) || cb_parse_header(ctx) != CB_R_NONE ||
+	    cb_judge_cookie(ctx).action != CB_REDEEM)
+		return decide(CB_PASS, CB_R_NONE);
+	return ctx->svc->ops->deliver(ctx);
+}

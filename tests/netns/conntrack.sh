@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# runs: vm
+# families: 4 6
+# timeout: 120
+#
+# Beside connection tracking, with the rulesets that people have: connections work whether it picks
+# up what it has not seen begin (tcp_loose) or not, whatever an older connection of the same ports
+# left behind, whichever of the two was there first. It shows a connection as established once the
+# cookie has opened, and nothing before; rules that refuse NEW refuse the connection.
+#
+#   hold.py, raw clients at c0 ──── veth ──── s0: nginx, nft rules, service web
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/traffic.sh"
+
+[ "$FAMILY" = 4 ] && LETTER=ipv4 || LETTER=ipv6
+
+# rules RULE...: a chain at INPUT; the last one decides.
+rules()
+{
+	printf '%s\n' "flush ruleset" "table inet filter {" "chain input {" \
+		"type filter hook input priority 0; policy accept;" "meta l4proto != tcp accept" \
+		"$@" "}" "}" >"$TMPDIR/rules"
+	server nft -f "$TMPDIR/rules" || die "the rules do not load"
+}
+
+rules_of()
+{
+	case $1 in
+	invalid) rules "ct state invalid counter drop" ;;
+	new) rules "ct state established,related accept" "tcp dport 80 ct state new accept" "drop" ;;
+	notsyn) rules "ct state new tcp flags & (fin | syn | rst | ack) != syn counter drop" \
+		"ct state invalid drop" ;;
+	esac
+}
+
+# entry PORT STATE: what an older connection left.
+entry()
+{
+	server conntrack -I -p tcp -s "$CLIENT" -d "$SERVER" --sport "$1" --dport 80 \
+		--state "$2" -t 60 >/dev/null 2>"$TMPDIR/err" || die "entry: $(<"$TMPDIR/err")"
+}
+
+entries()
+{
+	server conntrack -L -f $LETTER -p tcp 2>/dev/null
+}
+
+# states PORT...: connection tracking's state of the connections from these ports.
+states()
+{
+	entries | awk -v ports="$*" '{ state = $4; for (i = 5; i <= NF; i++)
+		if ($i ~ /^sport=/) { sub(/sport=/, "", $i); of[$i] = state; break } }
+		END { n = split(ports, p); for (i = 1; i <= n; i++) print p[i], of[p[i]] }'
+}
+
+# hold PORT...: connections; their results are in $TMPDIR/held. drop_held ends them.
+hold()
+{
+	coproc HOLDER {
+		client python3 "$TOP/tests/lib/hold.py" "$SERVER" 80 /page "$WAIT" "$@" >"$TMPDIR/held"
+	}
+	holder=$HOLDER_PID
+	wait_for 20 grep -q ready "$TMPDIR/held" || die "the client says nothing"
+}
+
+drop_held()
+{
+	eval "exec ${HOLDER[1]}>&-"
+	wait "$holder"
+}
+
+expect()
+{
+	local word=$1 port
+	shift
+	for port; do
+		echo "$port $word"
+	done
+}
+
+# one RULESET LOOSE ORDER: a fresh tuple, one with a TIME_WAIT and one with a SYN_SENT entry.
+one()
+{
+	local what="$1, tcp_loose $2, $3" a=$((PORT += 3)) accepted
+	local ports="$a $((a + 1)) $((a + 2))"
+	case $3 in
+	"rules first") server cookiebox service del web; rules_of "$1"
+		server cookiebox service add web port 80 mode local ;;
+	"service first") server nft flush ruleset; rules_of "$1" ;;
+	esac
+	server sysctl -qw "net.netfilter.nf_conntrack_tcp_loose=$2"
+	entry $((a + 1)) TIME_WAIT
+	entry $((a + 2)) SYN_SENT
+	accepted=$(stat_of cookie_accepted)
+	hold $ports
+	check_equal "$what: connections" "$(expect ok $ports)" "$(head -n 3 "$TMPDIR/held")"
+	check_equal "$what: established there" "$(expect ESTABLISHED $ports)" "$(states $ports)"
+	check_equal "$what: by cookies" 3 $(($(stat_of cookie_accepted) - accepted))
+	drop_held
+}
+
+# Nothing that has not proved itself leaves a trace.
+nothing_before()
+{
+	rules_of new
+	server conntrack -F 2>/dev/null
+	RAW_DEFAULTS="do=syn wait=10" raw <<<"label=one" >"$TMPDIR/raw"
+	check_equal "a SYN was answered" answered "$(field result <"$TMPDIR/raw")"
+	check_equal "a SYN leaves no entry" "" "$(entries)"
+	flood 2000 2 4000 >/dev/null
+	check_equal "a flood leaves no entry" "" "$(entries)"
+	WAIT=5 hold 40000
+	check_equal "a connection then has the only one" 1 "$(entries | wc -l)"
+	drop_held
+}
+
+# What the rules refuse as NEW stays refused, however good the cookie.
+refused()
+{
+	local refused before=$1
+	rules "ct state established accept" "tcp dport 80 ct state new drop"
+	refused=$(stat_of refused_by_host) before=$(stat_of cookie_accepted)
+	WAIT=2 hold 41000
+	check_equal "NEW is refused: no connection" "41000 timeout" "$(head -n 1 "$TMPDIR/held")"
+	grew "NEW is refused: counted" refused_by_host "$refused" 1
+	check_equal "NEW is refused: no socket" 0 $(($(stat_of cookie_accepted) - before))
+	drop_held
+	rules "ct state established accept" "tcp dport 80 notrack accept"
+}
+
+plan
+. "$(dirname "$0")/../lib/flood.sh"
+topology
+start_nginx
+modprobe -a nf_conntrack nf_conntrack_netlink nft_ct
+protect
+PORT=30000 WAIT=10
+for ruleset in invalid new notsyn; do
+	one $ruleset 1 "service first"
+	one $ruleset 0 "service first"
+	one $ruleset 0 "rules first"
+done
+one new 1 "rules first"
+nothing_before
+refused
+finish
