@@ -46,6 +46,11 @@ demo: deps
 	@$(MAKE) modules userspace
 	@tests/demo/run
 
+## make bench               what a segment costs, cookiebox and its peers (BENCH="--profile --row syn ...")
+bench: deps
+	@$(MAKE) modules userspace
+	@tests/bench/run $(BENCH)
+
 ## make check               all tests; ends with "N passed, N failed"
 check: deps
 	@tests/run check

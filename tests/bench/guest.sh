@@ -1,0 +1,182 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# tests/bench/guest.sh - the part of `make bench` that runs in the test guest.
+#
+#   made-up clients ~~~ gateway 10.99.0.1 ~~~ cbbench 10.99.0.2     (fd99::1, fd99::2)
+#
+# There is no wire: cbbench.ko hands segments to netif_receive_skb() and swallows the answers. The
+# default route has a gateway with one permanent neighbour, as a server's has. Port 80 is protected
+# by the peer, port 81 is not.
+# Arguments: ROUNDS FAMILY... [kallsyms] / PEER:ROW,ROW... , e.g. 32 4 6 / route:syn,bad in-stack:syn.
+# Prints every measurement as one line "data {...}" and one KTAP result; tests/bench/run reads them.
+set -u
+
+PORT=80 OTHER=81
+WARM_UP=8
+# A gate that lets so many refused segments of a prefix through in a second must be closed before
+# refusing is measured.
+GATE_WARM_UP=24
+
+bench_module()
+{
+	if [ "$PLATFORM" = vm ]; then
+		echo "$TOP/build/guest-files/bench/$(uname -r)/cbbench.ko"
+	else
+		echo "$TOP/build/$PLATFORM/bench/cbbench.ko"
+	fi
+}
+
+topology()
+{
+	insmod "$(bench_module)" || return 1
+	sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+		net.ipv6.conf.default.router_solicitations=0 net.core.somaxconn=8192 \
+		net.ipv4.tcp_max_syn_backlog=8192
+	ip -batch - <<-LINK || return 1
+		link set cbbench up
+		addr add 10.99.0.2/24 dev cbbench
+		addr add fd99::2/64 dev cbbench nodad
+		neigh add 10.99.0.1 lladdr 02:00:00:00:99:01 nud permanent dev cbbench
+		neigh add fd99::1 lladdr 02:00:00:00:99:01 nud permanent dev cbbench
+		route add default via 10.99.0.1
+		route add ::/0 via fd99::1
+	LINK
+}
+
+# The ruleset that nft's own documentation recommends, in both families.
+synproxy()
+{
+	nft -f - <<-RULES || return 1
+		table inet bench {
+			chain raw {
+				type filter hook prerouting priority raw
+				tcp dport $PORT tcp flags syn notrack
+			}
+			chain input {
+				type filter hook input priority filter
+				tcp dport $PORT ct state invalid,untracked \
+					synproxy mss 1460 wscale 7 timestamp sack-perm
+				ct state invalid drop
+			}
+		}
+	RULES
+	sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0
+}
+
+drop()
+{
+	nft -f - <<-RULES
+		table $1 bench {
+			chain door {
+				type filter hook $2 priority $3
+				tcp dport $PORT drop
+			}
+		}
+	RULES
+}
+
+cookiebox_module()
+{
+	local -a needed
+
+	[ ! -d /sys/module/cookiebox ] || return 0
+	IFS=, read -r -a needed < <(modinfo -F depends "$MODULE")
+	[ ${#needed[@]} = 0 ] || modprobe -a "${needed[@]}" || return 1
+	insmod "$MODULE"
+}
+
+# begin PEER: everything else is the kernel's default.
+begin()
+{
+	case $1 in
+	none)
+		;;
+	drop-prerouting)
+		drop inet prerouting raw ;;
+	drop-ingress)
+		drop netdev "ingress device cbbench" 0 ;;
+	in-stack)
+		sysctl -qw net.ipv4.tcp_syncookies=2 ;;
+	synproxy)
+		synproxy ;;
+	route|reflect)
+		cookiebox_module &&
+			cookiebox service add bench port $PORT mode local engage always reply "$1" ;;
+	*)
+		false ;;
+	esac
+}
+
+end()
+{
+	case $1 in
+	drop-*|synproxy)
+		nft flush ruleset ;;
+	in-stack)
+		sysctl -qw net.ipv4.tcp_syncookies=1 ;;
+	route|reflect)
+		rmmod cookiebox ;;
+	esac
+}
+
+# measure PEER ROW FAMILY
+measure()
+{
+	local port=$PORT row=$2 warm_up=$WARM_UP
+
+	case $row in
+	other)
+		port=$OTHER row=later ;;
+	bad*)
+		warm_up=$GATE_WARM_UP ;;
+	esac
+	number=$((number + 1))
+	if echo "$row $3 $port $ROUNDS $warm_up" >/proc/cbbench; then
+		echo "data {\"peer\": \"$1\", \"name\": \"$2\", \"result\": $(</proc/cbbench)}"
+		echo "ok $number - $1 $2 IPv$3"
+	else
+		echo "not ok $number - $1 $2 IPv$3"
+	fi
+}
+
+peer()
+{
+	local name=${1%%:*} family row
+	local -a rows
+
+	IFS=, read -r -a rows <<<"${1#*:}"
+	if ! begin "$name"; then
+		number=$((number + 1))
+		echo "not ok $number - $name cannot be set up: $(dmesg | tail -n 1)"
+		return
+	fi
+	for family in "${families[@]}"; do
+		for row in "${rows[@]}"; do
+			measure "$name" "$row" "$family"
+		done
+	done
+	# Where a module was while its functions ran.
+	[ -z "$kallsyms" ] || grep " [tTwW] " /proc/kallsyms >"/out/kallsyms-$name"
+	end "$name"
+}
+
+main()
+{
+	number=0 families=() kallsyms=
+	ROUNDS=$1
+	shift
+	while [ "$1" != / ]; do
+		[ "$1" != kallsyms ] && families+=("$1") || kallsyms=1
+		shift
+	done
+	shift
+	topology || { echo "Bail out! no device: $(dmesg | tail -n 2)"; exit 1; }
+	for name; do
+		peer "$name"
+	done
+	rmmod cbbench
+	echo "1..$number"
+}
+
+main "$@"
