@@ -11,9 +11,8 @@
  * the ACK is dropped.  A rule that queues to userspace makes the ACK wait: it
  * travels with the SYN.
  *
- * Owns the SYNs under way (struct cb_show, held by the skb through its destructor)
- * and, per namespace, a small table of destinations taken elsewhere.  Invariants: a
- * shown SYN never leaves the host and never reaches TCP; nothing is shown for a
+ * Owns the SYNs under way (struct cb_show, held by the skb through its destructor).
+ * Invariants: a shown SYN never leaves the host and never reaches TCP; nothing is shown for a
  * segment that did not open a cookie.  Hooks are found in the namespace's own
  * list, so that connection tracking need not be loaded.  The hooks' removal drops
  * what queues still hold (nf_queue_nf_hook_drop()).
@@ -27,8 +26,8 @@
 #include <net/route.h>
 #include "build.h"
 #include "conntrack.h"
+#include "elsewhere.h"
 
-#define ELSEWHERE_MS	(600u * 1000u)	/* rules change; then one connection tells again */
 #define WINDOW		0xffffu		/* the ACK that follows says the real one */
 
 struct cb_show {
@@ -320,75 +319,28 @@ static bool routed_here(struct net *net, struct sk_buff *syn)
 	return skb_rtable(syn)->rt_type == RTN_LOCAL;
 }
 
-static struct cb_elsewhere *find_elsewhere(struct cb_net *cbn, const struct cb_tuple *t)
-{
-	unsigned int i;
-
-	for (i = 0; i < CB_ELSEWHERE; i++) {
-		struct cb_elsewhere *at = &cbn->elsewhere[i];
-
-		if (at->until_ms && at->family == t->family && at->dport == t->dport &&
-		    at->daddr.q[0] == t->daddr.q[0] && at->daddr.q[1] == t->daddr.q[1])
-			return at;
-	}
-	return NULL;
-}
-
-static void note_elsewhere(const struct cb_ctx *ctx)
-{
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct cb_net *cbn = ctx->cbn;
-	struct cb_elsewhere *at;
-
-	spin_lock_bh(&cbn->elsewhere_lock);
-	at = find_elsewhere(cbn, t);
-	if (!at)
-		at = &cbn->elsewhere[cbn->elsewhere_next++ % CB_ELSEWHERE];
-	at->daddr = t->daddr;
-	at->dport = t->dport;
-	at->family = t->family;
-	at->until_ms = ctx->now_ms + ELSEWHERE_MS;
-	WRITE_ONCE(cbn->elsewhere_used, true);
-	spin_unlock_bh(&cbn->elsewhere_lock);
-}
-
-bool cb_conntrack_elsewhere(struct cb_net *cbn, const struct cb_tuple *t, u64 now_ms)
-{
-	const struct cb_elsewhere *at;
-	bool found;
-
-	if (likely(!READ_ONCE(cbn->elsewhere_used)))
-		return false;
-	spin_lock_bh(&cbn->elsewhere_lock);
-	at = find_elsewhere(cbn, t);
-	found = at && now_ms < at->until_ms;
-	spin_unlock_bh(&cbn->elsewhere_lock);
-	return found;
-}
-
 /* The ACK is none of connection tracking's business: the stack resets it. */
 static struct cb_decision taken_elsewhere(struct cb_ctx *ctx)
 {
-	note_elsewhere(ctx);
+	cb_elsewhere_note(ctx);
 	nf_ct_set(ctx->skb, NULL, IP_CT_UNTRACKED);
-	return (struct cb_decision){ .action = CB_PASS, .reason = CB_R_NOT_LOCAL };
+	return cb_decide(CB_PASS, CB_R_NOT_LOCAL);
 }
 
 static struct cb_decision judged(enum fate fate)
 {
 	switch (fate) {
 	case LET_IN:
-		return (struct cb_decision){ .action = CB_PASS, .reason = CB_R_NONE };
+		return cb_decide(CB_PASS, CB_R_NONE);
 	case REFUSED:
-		return (struct cb_decision){ .action = CB_DROP, .reason = CB_R_REFUSED_BY_HOST };
+		return cb_decide(CB_DROP, CB_R_REFUSED_BY_HOST);
 	default:
-		return (struct cb_decision){ .action = CB_STOLEN, .reason = CB_R_NONE };
+		return cb_decide(CB_STOLEN, CB_R_NONE);
 	}
 }
 
 struct cb_decision cb_conntrack_show(struct cb_ctx *ctx)
 {
-	struct cb_decision no_memory = { .action = CB_DROP, .reason = CB_R_NO_MEMORY };
 	struct showing *mine = this_cpu_ptr(&showing);
 	struct nf_hook_state state = *ctx->state;
 	bool elsewhere = false;
@@ -399,7 +351,7 @@ struct cb_decision cb_conntrack_show(struct cb_ctx *ctx)
 		return judged(LET_IN);
 	syn = prepare(ctx);
 	if (!syn)
-		return no_memory;
+		return cb_decide(CB_DROP, CB_R_NO_MEMORY);
 	mine->syn = syn;
 	mine->fate = WAITING;
 	if (nf_hook_slow(syn, &state, place.e, place.next) == 1) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Shows a handshake that has proved itself to connection tracking and to the
- * host's rules, and remembers destinations that NAT takes elsewhere.
+ * host's rules.
  *
  * All: softirq or BH off, rcu_read_lock().
  */
@@ -40,8 +40,5 @@ struct cb_decision cb_conntrack_show(struct cb_ctx *ctx);
  * Return: true if it was one: the skb is gone.
  */
 bool cb_conntrack_delivered(struct sk_buff *skb, const struct nf_hook_state *state);
-
-/* Was a SYN for this destination seen to be taken elsewhere lately? */
-bool cb_conntrack_elsewhere(struct cb_net *cbn, const struct cb_tuple *t, u64 now_ms);
 
 #endif

@@ -18,37 +18,31 @@
 #include <net/tcp.h>
 #include "demux.h"
 
-static struct sock *find_established4(const struct cb_ctx *ctx)
-{
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct net *net = ctx->state->net;
+/* The ends of a segment, as they stand in it. */
+struct ends {
+	const void *saddr, *daddr;	/* in_addr or in6_addr */
+	__be16 sport, dport;
+};
 
+static struct sock *established4(struct net *net, const struct sk_buff *skb,
+				 const struct ends *e)
+{
 	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
-					 t->saddr.a[0], t->sport, t->daddr.a[0],
-					 ntohs(t->dport), inet_iif(ctx->skb),
-					 inet_sdif(ctx->skb));
+					 *(const __be32 *)e->saddr, e->sport,
+					 *(const __be32 *)e->daddr, ntohs(e->dport),
+					 inet_iif(skb), inet_sdif(skb));
 }
 
-static struct sock *find_established6(const struct cb_ctx *ctx)
+static struct sock *established6(struct net *net, const struct sk_buff *skb,
+				 const struct ends *e)
 {
 #if IS_ENABLED(CONFIG_IPV6)
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct net *net = ctx->state->net;
-
 	return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
-					  &t->saddr.in6, t->sport, &t->daddr.in6,
-					  ntohs(t->dport), inet6_iif(ctx->skb),
-					  inet6_sdif(ctx->skb));
+					  e->saddr, e->sport, e->daddr, ntohs(e->dport),
+					  inet6_iif(skb), inet6_sdif(skb));
 #else
 	return NULL;
 #endif
-}
-
-static struct sock *find_established(const struct cb_ctx *ctx)
-{
-	if (ctx->seg.tuple.family == AF_INET6)
-		return find_established6(ctx);
-	return find_established4(ctx);
 }
 
 /**
@@ -59,41 +53,44 @@ static struct sock *find_established(const struct cb_ctx *ctx)
  */
 bool cb_demux_established(const struct cb_ctx *ctx)
 {
-	struct sock *sk = find_established(ctx);
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
+	struct sock *sk;
 
+	if (t->family == AF_INET6)
+		sk = established6(ctx->state->net, ctx->skb, &e);
+	else
+		sk = established4(ctx->state->net, ctx->skb, &e);
 	if (!sk)
 		return false;
 	sock_gen_put(sk);
 	return true;
 }
 
-static bool early_demux_allowed(const struct cb_ctx *ctx)
+static bool early_demux_allowed(const struct net *net, const struct sk_buff *skb)
 {
-	const struct net *net = ctx->state->net;
-
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
-	if (nf_bridge_info_exists(ctx->skb))	/* may be forwarded yet */
+	if (nf_bridge_info_exists(skb))		/* may be forwarded yet */
 		return false;
 #endif
 	return READ_ONCE(net->ipv4.sysctl_ip_early_demux) &&
 	       READ_ONCE(net->ipv4.sysctl_tcp_early_demux) &&
-	       !skb_dst(ctx->skb) && !ctx->skb->destructor;
+	       !skb_dst(skb) && !skb->destructor;
 }
 
 /* Gives the segment its socket and the socket's route, as tcp_v4_early_demux()
  * would a moment later, so that it is looked up once.  Without a valid route it is
  * left alone: then nothing says that it will stay on this host.
  */
-static bool attach(const struct cb_ctx *ctx, struct sock *sk)
+static bool attach(const struct nf_hook_state *state, struct sk_buff *skb, struct sock *sk)
 {
-	struct sk_buff *skb = ctx->skb;
 	struct dst_entry *dst;
 
-	if (!sk_fullsock(sk) || !early_demux_allowed(ctx))
+	if (!sk_fullsock(sk) || !early_demux_allowed(state->net, skb))
 		return false;
 	dst = rcu_dereference(sk->sk_rx_dst);
 	if (dst)
-		dst = dst_check(dst, ctx->seg.tuple.family == AF_INET6 ? sk->sk_rx_dst_cookie : 0);
+		dst = dst_check(dst, state->pf == NFPROTO_IPV6 ? sk->sk_rx_dst_cookie : 0);
 	if (!dst || sk->sk_rx_dst_ifindex != skb->skb_iif)
 		return false;
 	skb->sk = sk;
@@ -103,23 +100,39 @@ static bool attach(const struct cb_ctx *ctx, struct sock *sk)
 }
 
 /**
- * cb_demux_early() - is this ACK of a connection that the host knows?
- * @ctx:	tuple parsed, at PRE_ROUTING
+ * cb_demux_early() - is this of a connection that the host knows?
+ * @skb:	ACK, neither SYN nor RST, at PRE_ROUTING
+ * @state:	of the hook
+ * @thoff:	TCP header, bytes from skb->data
  *
  * It may leave with its socket attached (early demultiplexing).
  */
-bool cb_demux_early(const struct cb_ctx *ctx)
+noinline bool cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state, int thoff)
 {
+	const struct tcphdr *th;
+	struct tcphdr buf;
+	struct ends e;
 	struct sock *sk;
 
-	if (!cb_parse_is_ack(ctx))
-		return false;
-	if (ctx->skb->sk)
+	if (skb->sk)
 		return true;
-	sk = find_established(ctx);
+	th = skb_header_pointer(skb, thoff, sizeof(buf), &buf);
+	if (!th)
+		return false;
+	e.sport = th->source;
+	e.dport = th->dest;
+	if (state->pf == NFPROTO_IPV6) {
+		e.saddr = &ipv6_hdr(skb)->saddr;
+		e.daddr = &ipv6_hdr(skb)->daddr;
+		sk = established6(state->net, skb, &e);
+	} else {
+		e.saddr = &ip_hdr(skb)->saddr;
+		e.daddr = &ip_hdr(skb)->daddr;
+		sk = established4(state->net, skb, &e);
+	}
 	if (!sk)
 		return false;
-	if (!attach(ctx, sk))
+	if (!attach(state, skb, sk))
 		sock_gen_put(sk);
 	return true;
 }

@@ -14,7 +14,7 @@ struct sock;
 bool cb_demux_established(const struct cb_ctx *ctx);
 
 /* Is this ACK of a connection that the host knows?  PRE_ROUTING; may attach it. */
-bool cb_demux_early(const struct cb_ctx *ctx);
+bool cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state, int thoff);
 
 /* Who listens? NULL, or a TCP_LISTEN socket, valid until rcu_read_unlock(). */
 struct sock *cb_demux_listener(const struct cb_ctx *ctx);

@@ -3,7 +3,7 @@
  * The gate: may this source prefix be answered once more?
  *
  * Owns a fixed table of token buckets, one word each, chosen by a keyed hash of
- * the source prefix (/24, /64).  Every decision that lets somebody outside see
+ * the source prefix (/24, /64); HalfSipHash or SipHash-1-3, as hash tables have it.  Every decision that lets somebody outside see
  * whether we answered asks here, so that none of them has a limit of its own or
  * a global one (CVE-2016-5696).  Prefixes that share a bucket share its tokens.
  *
@@ -22,8 +22,8 @@
 #define SECOND_SHIFT	10	/* a gate's second is 1,024 ms: no division */
 
 struct cb_gate {
-	siphash_key_t key;
-	/* second:16 (high) | answered in it:16; changed by cmpxchg only */
+	hsiphash_key_t key;
+	/* second:16 (high) | answers left in it:16; changed by cmpxchg only */
 	u32 bucket[GATE_BUCKETS];
 };
 
@@ -58,11 +58,21 @@ size_t cb_gate_bytes(void)
 	return sizeof(struct cb_gate);
 }
 
-static u64 prefix_of(const struct cb_tuple *t)
+static u32 prefix_hash(const struct cb_gate *gate, const struct cb_tuple *t)
 {
 	if (t->family == AF_INET6)
-		return be64_to_cpu(t->saddr.q[0]);
-	return be32_to_cpu(t->saddr.a[0]) >> 8;
+		return hsiphash_3u32(be32_to_cpu(t->saddr.a[0]), be32_to_cpu(t->saddr.a[1]),
+				     t->family, &gate->key);
+	return hsiphash_2u32(be32_to_cpu(t->saddr.a[0]) >> 8, t->family, &gate->key);
+}
+
+/* The limit of one bucket in one second. */
+static u32 draw(const struct cb_gate *gate, u32 bucket, u16 second, unsigned int per_second)
+{
+	u32 hash = hsiphash_2u32(bucket, second | BIT(31), &gate->key);
+	u32 limit = per_second / 2 + (((u64)hash * (per_second + 1)) >> 32);
+
+	return clamp(limit, 1u, (u32)U16_MAX);
 }
 
 /**
@@ -79,18 +89,16 @@ bool cb_gate_pass(struct cb_gate *gate, const struct cb_tuple *tuple, u64 now_ms
 		  unsigned int per_second)
 {
 	u16 second = now_ms >> SECOND_SHIFT;
-	u32 old, used, limit, *bucket;
-	u64 hash;
+	u32 old, left, i;
 
 	if (!per_second)
 		return false;
-	hash = siphash_2u64(prefix_of(tuple), (u64)second << 16 | tuple->family, &gate->key);
-	limit = per_second / 2 + (((u32)(hash >> 32) * (u64)(per_second + 1)) >> 32);
-	hash = siphash_2u64(prefix_of(tuple), tuple->family, &gate->key);
-	bucket = &gate->bucket[hash & (GATE_BUCKETS - 1)];
-	old = READ_ONCE(*bucket);
-	used = old >> 16 == second ? old & 0xffff : 0;
-	if (used >= max(limit, 1u))
+	i = prefix_hash(gate, tuple) & (GATE_BUCKETS - 1);
+	old = READ_ONCE(gate->bucket[i]);
+	left = old & 0xffff;
+	if (old >> 16 != second)
+		left = draw(gate, i, second, per_second);
+	if (!left)
 		return false;
-	return cmpxchg(bucket, old, (u32)second << 16 | (used + 1)) == old;
+	return cmpxchg(&gate->bucket[i], old, (u32)second << 16 | (left - 1)) == old;
 }

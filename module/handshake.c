@@ -19,11 +19,6 @@
 /* Boxes of a cluster share a clock only as well as their time service does. */
 #define CLUSTER_SKEW_MS		1000
 
-static struct cb_decision decide(enum cb_action action, enum cb_reason reason)
-{
-	return (struct cb_decision){ .action = action, .reason = reason };
-}
-
 static bool bad_source4(__be32 addr)
 {
 	u32 a = be32_to_cpu(addr);
@@ -41,12 +36,12 @@ struct cb_decision cb_handshake_screen(const struct cb_segment *seg)
 	bool bad;
 
 	if (seg->flags & (CB_TCP_FIN | CB_TCP_RST))
-		return decide(CB_DROP, CB_R_BAD_FLAGS);
+		return cb_decide(CB_DROP, CB_R_BAD_FLAGS);
 	if (seg->tuple.family == AF_INET6)
 		bad = bad_source6(&seg->tuple.saddr);
 	else
 		bad = bad_source4(seg->tuple.saddr.a[0]);
-	return bad ? decide(CB_DROP, CB_R_BAD_SOURCE) : decide(CB_ANSWER, CB_R_NONE);
+	return bad ? cb_decide(CB_DROP, CB_R_BAD_SOURCE) : cb_decide(CB_ANSWER, CB_R_NONE);
 }
 
 /* What the SYN offered, as far as the policy allows. */
@@ -107,16 +102,16 @@ struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
 	const struct cb_slot *slot;
 
 	if (seg->opt.has & CB_OPT_AUTH)
-		return pol->auth_drop ? decide(CB_DROP, CB_R_AUTH_DROPPED) :
-					decide(CB_PASS, CB_R_AUTH_PASSED);
+		return pol->auth_drop ? cb_decide(CB_DROP, CB_R_AUTH_DROPPED) :
+					cb_decide(CB_PASS, CB_R_AUTH_PASSED);
 	if (!timestamps && pol->drop_no_timestamps)
-		return decide(CB_DROP, CB_R_NO_TIMESTAMPS);
+		return cb_decide(CB_DROP, CB_R_NO_TIMESTAMPS);
 	slot = cb_ring_sealing(ring, now_ms);
 	if (!slot)
-		return decide(CB_DROP, CB_R_COOKIE_EXPIRED);
+		return cb_decide(CB_DROP, CB_R_COOKIE_EXPIRED);
 	if (!cb_cookie_seal(timestamps ? &slot->ts_key : &slot->rows_key, &seg->tuple,
 			    seg->seq, slot->epoch, form, params_of(pol), &offer, &out->isn))
-		return decide(CB_PASS, CB_R_MSS_TOO_LOW);
+		return cb_decide(CB_PASS, CB_R_MSS_TOO_LOW);
 
 	fill_synack(out, seg, pol, &offer);
 	if (timestamps) {
@@ -124,7 +119,7 @@ struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
 		out->tsval = (u32)now_ms + cb_flow_offset(&ring->pair[0], &seg->tuple);
 		out->tsecr = seg->opt.tsval;
 	}
-	return decide(CB_ANSWER, CB_R_SYN_ANSWERED);
+	return cb_decide(CB_ANSWER, CB_R_SYN_ANSWERED);
 }
 
 /* Does the ACK open under this slot's key of @form? A NULL slot opens nothing. */
@@ -185,9 +180,9 @@ static struct cb_decision ack_timestamps(const struct cb_segment *seg,
 			continue;
 		out->ts_off = offset;
 		out->tsval = seg->opt.tsval;
-		return decide(CB_REDEEM, CB_R_COOKIE_ACCEPTED);
+		return cb_decide(CB_REDEEM, CB_R_COOKIE_ACCEPTED);
 	}
-	return decide(CB_DROP, reason);
+	return cb_decide(CB_DROP, reason);
 }
 
 static struct cb_decision ack_rows(const struct cb_segment *seg,
@@ -199,17 +194,17 @@ static struct cb_decision ack_rows(const struct cb_segment *seg,
 	enum cb_form form = rows_form(ring);
 
 	if (pol->drop_no_timestamps)
-		return decide(CB_DROP, CB_R_NO_TIMESTAMPS);
+		return cb_decide(CB_DROP, CB_R_NO_TIMESTAMPS);
 	if (!slot)
-		return decide(CB_DROP, CB_R_COOKIE_EXPIRED);
+		return cb_decide(CB_DROP, CB_R_COOKIE_EXPIRED);
 	out->age_ms = 0;
 	out->ts_off = 0;
 	out->tsval = 0;
 	if (opens(seg, pol, slot, form, out) ||
 	    opens(seg, pol, cb_ring_before(ring, slot), form, out) ||
 	    (ring->cluster && opens(seg, pol, cb_ring_after(ring, slot), form, out)))
-		return decide(CB_REDEEM, CB_R_COOKIE_ACCEPTED);
-	return decide(CB_DROP, CB_R_BAD_COOKIE);
+		return cb_decide(CB_REDEEM, CB_R_COOKIE_ACCEPTED);
+	return cb_decide(CB_DROP, CB_R_BAD_COOKIE);
 }
 
 struct cb_decision cb_handshake_ack(const struct cb_segment *seg,

@@ -21,6 +21,11 @@ struct cb_decision {
 	enum cb_reason reason;
 };
 
+static inline struct cb_decision cb_decide(enum cb_action action, enum cb_reason reason)
+{
+	return (struct cb_decision){ .action = action, .reason = reason };
+}
+
 /* What the host and the service allow; the caller fills it from sysctls, the
  * listener and the route.
  */

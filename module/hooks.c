@@ -22,6 +22,8 @@
 #include <net/tcp.h>
 #include "conntrack.h"
 #include "demux.h"
+#include "elsewhere.h"
+#include "table.h"
 #include "uapi/linux/cookiebox.h"
 
 #include "trace.h"
@@ -80,9 +82,6 @@ static bool begin(struct cb_ctx *ctx, struct sk_buff *skb, const struct nf_hook_
 	ctx->skb = skb;
 	ctx->state = state;
 	ctx->cbn = cb_net(state->net);
-	ctx->seg.flags = 0;
-	ctx->seg.thlen = 0;
-	ctx->seg.opt.has = 0;
 	return cb_parse_tuple(ctx);
 }
 
@@ -143,7 +142,7 @@ static noinline unsigned int protect(struct sk_buff *skb, const struct nf_hook_s
 	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
 
-	if (!ours(skb, state) || !begin(&ctx, skb, state) || cb_demux_early(&ctx))
+	if (!begin(&ctx, skb, state))
 		return NF_ACCEPT;
 	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
 	if (!ctx.svc)
@@ -159,7 +158,11 @@ static noinline unsigned int protect(struct sk_buff *skb, const struct nf_hook_s
 unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
-	if (!cb_service_has_port(cb_net(state->net), cb_parse_port(skb, state->pf)))
+	struct cb_glance g = cb_parse_glance(skb, state->pf);
+
+	if (!g.tcp || !cb_table_has_port(priv, g.dport) || !ours(skb, state))
+		return NF_ACCEPT;
+	if (cb_is_bare_ack(g.flags) && cb_demux_early(skb, state, g.thoff))
 		return NF_ACCEPT;
 	return protect(skb, state);
 }
@@ -179,7 +182,9 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	unsigned int verdict;
 	struct cb_ctx ctx CB_UNINITIALIZED;
 
-	if (!ours(skb, state) || !begin(&ctx, skb, state) || cb_demux_early(&ctx))
+	if (!ours(skb, state) || !begin(&ctx, skb, state))
+		return NF_ACCEPT;
+	if (cb_is_bare_ack(ctx.seg.flags) && cb_demux_early(skb, state, ctx.seg.thoff))
 		return NF_ACCEPT;
 	ctx.svc = svc;
 	local_bh_disable();
@@ -192,27 +197,33 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	return verdict;
 }
 
-static unsigned int deliver(struct cb_ctx *ctx)
+/* TPROXY gave a listener of its own to an ACK whose cookie opens: that listener knows
+ * nothing of it.
+ */
+static struct cb_decision judge_diverted(struct cb_ctx *ctx)
 {
-	if (!ctx->svc->ops->deliver || !prepare(ctx))
-		return NF_ACCEPT;
-	return carry_out(ctx, cb_judge_delivery(ctx));
+	if (cb_parse_header(ctx) != CB_R_NONE || cb_judge_cookie(ctx).action != CB_REDEEM)
+		return cb_decide(CB_PASS, CB_R_NONE);
+	cb_elsewhere_note(ctx);
+	return cb_decide(CB_PASS, CB_R_NOT_LOCAL);
 }
 
-/* Of no socket that was found early: an ACK may redeem. */
+/* Of no connection that was found early: an ACK may redeem. */
 static noinline unsigned int redeem(struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
 
 	if (skb->pkt_type != PACKET_HOST || !begin(&ctx, skb, state) ||
-	    !cb_parse_is_ack(&ctx))
+	    !cb_is_bare_ack(ctx.seg.flags))
 		return NF_ACCEPT;
 	ctx.svc = cb_service_delivery(ctx.cbn, skb, &ctx.seg.tuple);
-	if (!ctx.svc)
+	if (!ctx.svc || !ctx.svc->ops->deliver)
 		return NF_ACCEPT;
 	local_bh_disable();
-	verdict = deliver(&ctx);
+	if (prepare(&ctx))
+		verdict = carry_out(&ctx, skb->sk ? judge_diverted(&ctx) :
+						    cb_judge_delivery(&ctx));
 	local_bh_enable();
 	return verdict;
 }
@@ -222,9 +233,9 @@ unsigned int cb_hooks_local_in(void *priv, struct sk_buff *skb,
 {
 	bool shown;
 
-	if (skb->sk)
+	if (skb->sk && likely(skb->sk->sk_state != TCP_LISTEN))
 		return NF_ACCEPT;
-	if (unlikely(skb->destructor)) {
+	if (unlikely(skb->destructor && !skb->sk)) {
 		local_bh_disable();
 		shown = cb_conntrack_delivered(skb, state);
 		local_bh_enable();
@@ -234,7 +245,8 @@ unsigned int cb_hooks_local_in(void *priv, struct sk_buff *skb,
 	return redeem(skb, state);
 }
 
-static const struct nf_hook_ops hooks[] = {
+/* Each namespace has a copy, whose priv is its struct cb_net. */
+static const struct nf_hook_ops hooks[CB_HOOKS] = {
 	{
 		.hook = cb_hooks_pre_routing,
 		.pf = NFPROTO_IPV4,
@@ -263,23 +275,29 @@ static const struct nf_hook_ops hooks[] = {
 
 /**
  * cb_hooks_register() - start to judge the segments of a namespace
- * @net:	namespace; its table, ring and gate exist
+ * @cbn:	namespace; its table, ring and gate exist
  *
  * Context: process, cb_net->lock held.  Return: 0 or a negative errno.
  */
-int cb_hooks_register(struct net *net)
+int cb_hooks_register(struct cb_net *cbn)
 {
-	return nf_register_net_hooks(net, hooks, ARRAY_SIZE(hooks));
+	unsigned int i;
+
+	for (i = 0; i < CB_HOOKS; i++) {
+		cbn->hooks[i] = hooks[i];
+		cbn->hooks[i].priv = cbn;
+	}
+	return nf_register_net_hooks(cbn->net, cbn->hooks, CB_HOOKS);
 }
 
 /**
  * cb_hooks_unregister() - stop; segments may still be inside a hook
- * @net:	namespace
+ * @cbn:	namespace
  *
  * Context: process, cb_net->lock held.  Table, ring and gate must outlive a
  * grace period after this.
  */
-void cb_hooks_unregister(struct net *net)
+void cb_hooks_unregister(struct cb_net *cbn)
 {
-	nf_unregister_net_hooks(net, hooks, ARRAY_SIZE(hooks));
+	nf_unregister_net_hooks(cbn->net, cbn->hooks, CB_HOOKS);
 }

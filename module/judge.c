@@ -11,11 +11,6 @@
 #include "mode.h"
 #include "uapi/linux/cookiebox.h"
 
-static struct cb_decision decide(enum cb_action action, enum cb_reason reason)
-{
-	return (struct cb_decision){ .action = action, .reason = reason };
-}
-
 static struct cb_decision judge_syn(struct cb_ctx *ctx)
 {
 	struct cb_decision d = cb_handshake_screen(&ctx->seg);
@@ -24,37 +19,37 @@ static struct cb_decision judge_syn(struct cb_ctx *ctx)
 	if (d.action != CB_ANSWER)
 		return d;
 	if (ctx->svc->ops->known(ctx))
-		return decide(CB_PASS, CB_R_SYN_KNOWN_TUPLE);
+		return cb_decide(CB_PASS, CB_R_SYN_KNOWN_TUPLE);
 	reason = cb_parse_options(ctx);
 	if (reason != CB_R_NONE)
-		return decide(CB_DROP, reason);
+		return cb_decide(CB_DROP, reason);
 	d = ctx->svc->ops->offer(ctx);
 	if (d.action != CB_ANSWER)
 		return d;
 	reason = cb_parse_checksum(ctx);
 	if (reason != CB_R_NONE)
-		return decide(CB_DROP, reason);
+		return cb_decide(CB_DROP, reason);
 	return cb_handshake_syn(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms, &ctx->synack);
 }
 
 /* A segment that belongs to nothing and opens nothing: may the stack reset it? */
 static struct cb_decision judge_invalid(struct cb_ctx *ctx, enum cb_reason reason)
 {
-	struct cb_decision drop = decide(CB_DROP, reason);
+	struct cb_decision drop = cb_decide(CB_DROP, reason);
 	unsigned int rate;
 
 	switch (ctx->svc->spec.invalid) {
 	case COOKIEBOX_INVALID_DROP:
 		return drop;
 	case COOKIEBOX_INVALID_RESET:
-		return decide(CB_PASS, CB_R_NOT_OURS);
+		return cb_decide(CB_PASS, CB_R_NOT_OURS);
 	default:
 		if (ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OBSERVE)
 			return drop;
 		rate = READ_ONCE(ctx->cbn->sysctl.invalid_rate);
 		if (!cb_gate_pass(ctx->cbn->gate, &ctx->seg.tuple, ctx->now_ms, rate))
 			return drop;
-		return decide(CB_PASS, CB_R_NOT_OURS);
+		return cb_decide(CB_PASS, CB_R_NOT_OURS);
 	}
 }
 
@@ -64,7 +59,7 @@ struct cb_decision cb_judge_cookie(struct cb_ctx *ctx)
 	struct cb_decision d;
 
 	if (reason != CB_R_NONE)
-		return decide(CB_DROP, reason);
+		return cb_decide(CB_DROP, reason);
 	d = ctx->svc->ops->sealed_by(ctx);
 	if (d.action != CB_ANSWER)
 		return d;
@@ -109,8 +104,8 @@ static struct cb_decision judge_other(struct cb_ctx *ctx)
 {
 	if ((ctx->seg.flags & CB_TCP_RST) ||
 	    ctx->svc->spec.invalid != COOKIEBOX_INVALID_DROP || ctx->svc->ops->known(ctx))
-		return decide(CB_PASS, CB_R_NONE);
-	return decide(CB_DROP, CB_R_INVALID_DROPPED);
+		return cb_decide(CB_PASS, CB_R_NONE);
+	return cb_decide(CB_DROP, CB_R_INVALID_DROPPED);
 }
 
 static struct cb_decision judge_service(struct cb_ctx *ctx)
@@ -120,11 +115,11 @@ static struct cb_decision judge_service(struct cb_ctx *ctx)
 	bool syn = (flags & (CB_TCP_SYN | CB_TCP_ACK)) == CB_TCP_SYN;
 
 	if (reason == CB_R_FRAGMENT && !syn)
-		return decide(CB_PASS, CB_R_NONE);
+		return cb_decide(CB_PASS, CB_R_NONE);
 	if (cb_service_allows(ctx->svc, &ctx->seg.tuple))
-		return decide(CB_PASS, syn ? CB_R_ALLOW_LISTED : CB_R_NONE);
+		return cb_decide(CB_PASS, syn ? CB_R_ALLOW_LISTED : CB_R_NONE);
 	if (reason != CB_R_NONE)
-		return decide(CB_DROP, reason);
+		return cb_decide(CB_DROP, reason);
 	if (syn)
 		return judge_syn(ctx);
 	if ((flags & (CB_TCP_ACK | CB_TCP_SYN | CB_TCP_RST)) == CB_TCP_ACK)
@@ -153,6 +148,6 @@ struct cb_decision cb_judge_delivery(struct cb_ctx *ctx)
 {
 	if (ctx->svc->ops->known(ctx) || cb_parse_header(ctx) != CB_R_NONE ||
 	    cb_judge_cookie(ctx).action != CB_REDEEM)
-		return decide(CB_PASS, CB_R_NONE);
+		return cb_decide(CB_PASS, CB_R_NONE);
 	return ctx->svc->ops->deliver(ctx);
 }

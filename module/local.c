@@ -11,16 +11,12 @@
 #include "accept.h"
 #include "conntrack.h"
 #include "demux.h"
+#include "elsewhere.h"
 
 /* What the stack would do at this moment differs from a cookie's? */
 bool cb_local_serves(const struct sock *listener)
 {
 	return !sk_is_mptcp(listener) || cb_accept_mptcp();
-}
-
-static struct cb_decision decide(enum cb_action action, enum cb_reason reason)
-{
-	return (struct cb_decision){ .action = action, .reason = reason };
 }
 
 static bool known(struct cb_ctx *ctx)
@@ -49,14 +45,14 @@ static bool delays(struct cb_ctx *ctx)
 static struct cb_decision ask_listener(const struct cb_ctx *ctx, const struct sock *listener)
 {
 	if (!listener)
-		return decide(CB_PASS, CB_R_NO_LISTENER);
+		return cb_decide(CB_PASS, CB_R_NO_LISTENER);
 	if (!cb_local_serves(listener))
-		return decide(CB_PASS, CB_R_LISTENER_UNSUPPORTED);
+		return cb_decide(CB_PASS, CB_R_LISTENER_UNSUPPORTED);
 	if (sk_acceptq_is_full(listener))
-		return decide(CB_DROP, CB_R_QUEUE_FULL);
+		return cb_decide(CB_DROP, CB_R_QUEUE_FULL);
 	if (deferred(ctx, listener))
-		return decide(CB_DROP, CB_R_DEFERRED);
-	return decide(CB_ANSWER, CB_R_NONE);
+		return cb_decide(CB_DROP, CB_R_DEFERRED);
+	return cb_decide(CB_ANSWER, CB_R_NONE);
 }
 
 /* At PRE_ROUTING an ACK that opens goes on, untouched and uncounted.  If connection
@@ -67,7 +63,7 @@ static struct cb_decision opened(struct cb_ctx *ctx)
 	struct cb_decision d;
 
 	if (!cb_conntrack_watches(ctx))
-		return decide(CB_PASS, CB_R_NONE);
+		return cb_decide(CB_PASS, CB_R_NONE);
 	d = ask_listener(ctx, cb_demux_listener(ctx));
 	return d.action == CB_ANSWER ? cb_conntrack_show(ctx) : d;
 }
@@ -79,9 +75,9 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 	struct cb_decision d;
 
 	if (reason != CB_R_NONE)
-		return decide(CB_DROP, reason);
-	if (cb_conntrack_elsewhere(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
-		return decide(CB_PASS, CB_R_NONE);
+		return cb_decide(CB_DROP, reason);
+	if (cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
+		return cb_decide(CB_PASS, CB_R_NONE);
 	listener = cb_demux_listener(ctx);
 	d = ask_listener(ctx, listener);
 	if (d.action != CB_ANSWER)
@@ -91,8 +87,8 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 	if (reason == CB_R_RACE_LOST && cb_demux_established(ctx))
 		reason = CB_R_NONE;
 	if (reason != CB_R_COOKIE_ACCEPTED && reason != CB_R_NONE)
-		return decide(CB_DROP, reason);
-	return decide(CB_PASS, reason);
+		return cb_decide(CB_DROP, reason);
+	return cb_decide(CB_PASS, reason);
 }
 
 const struct cb_mode_ops cb_mode_local = {

@@ -20,9 +20,12 @@ static int __init cb_init(void)
 	err = cb_net_register();
 	if (err)
 		return err;
-	err = cb_netlink_register();
+	err = cb_own_register();
 	if (err)
 		goto err_net;
+	err = cb_netlink_register();
+	if (err)
+		goto err_own;
 	err = cb_target_register();
 	if (err)
 		goto err_netlink;
@@ -31,6 +34,8 @@ static int __init cb_init(void)
 
 err_netlink:
 	cb_netlink_unregister();
+err_own:
+	cb_own_unregister();
 err_net:
 	cb_net_unregister();
 	return err;
@@ -40,6 +45,7 @@ static void __exit cb_exit(void)
 {
 	cb_target_unregister();
 	cb_netlink_unregister();
+	cb_own_unregister();
 	cb_net_unregister();
 }
 

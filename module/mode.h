@@ -48,6 +48,7 @@ struct cb_ctx {
 	const struct cb_service *svc;
 	const struct cb_ring *ring;
 	u64 now_ms;				/* CLOCK_MONOTONIC */
+	enum cb_reason header;			/* of the fixed TCP header: NONE or BAD_HEADER */
 	struct cb_segment seg;
 	struct cb_policy policy;
 	struct cb_dress dress;
@@ -82,16 +83,25 @@ const struct cb_mode_ops *cb_mode_by_id(u8 mode);	/* mode.c; NULL: not built */
 /* parse.c: the edge between skb and segment; skb->data is the network header.
  * All return CB_R_NONE when the segment is in order.
  */
+/* What every segment of the host is asked for; small enough for a register. */
+struct cb_glance {
+	int thoff;		/* TCP header, bytes from skb->data */
+	u16 dport;		/* host order */
+	u8 flags;		/* 0 if they cannot be seen */
+	bool tcp;		/* false: not TCP, or no ports to see */
+};
+
+struct cb_glance cb_parse_glance(const struct sk_buff *skb, u8 pf);
 bool cb_parse_tuple(struct cb_ctx *ctx);	/* false: not TCP, or no ports to see */
-bool cb_parse_is_ack(const struct cb_ctx *ctx);	/* ACK, neither SYN nor RST */
 enum cb_reason cb_parse_header(struct cb_ctx *ctx);	/* FRAGMENT: first of several */
 enum cb_reason cb_parse_options(struct cb_ctx *ctx);
 enum cb_reason cb_parse_checksum(struct cb_ctx *ctx);
 
-/* The destination port, in host order; 0: not TCP, or none to see. Cheap: it runs
- * for every segment of the host.
- */
-u16 cb_parse_port(const struct sk_buff *skb, u8 pf);
+/* Can this segment redeem a cookie, by its flags? */
+static inline bool cb_is_bare_ack(u8 flags)
+{
+	return (flags & (CB_TCP_ACK | CB_TCP_SYN | CB_TCP_RST)) == CB_TCP_ACK;
+}
 
 /* judge.c: BH off; of a segment at PRE_ROUTING, and at LOCAL_IN. */
 struct cb_decision cb_judge(struct cb_ctx *ctx);
@@ -104,8 +114,8 @@ unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
 unsigned int cb_hooks_local_in(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state);
-int cb_hooks_register(struct net *net);
-void cb_hooks_unregister(struct net *net);
+int cb_hooks_register(struct cb_net *cbn);
+void cb_hooks_unregister(struct cb_net *cbn);
 /* The one way in for the iptables target: same path, service given. */
 unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *state,
 			   const struct cb_service *svc);

@@ -45,7 +45,8 @@ int cb_net_start(struct cb_net *cbn)
 	err = cb_keyring_start(cbn);
 	if (err)
 		return err;
-	err = cb_hooks_register(cbn->net);
+	cb_own_learn(cbn);
+	err = cb_hooks_register(cbn);
 	if (err) {
 		cb_keyring_stop(cbn);
 		return err;
@@ -68,7 +69,7 @@ void cb_net_stop(struct cb_net *cbn)
 	lockdep_assert_held(&cbn->lock);
 	if (!cbn->hooks_registered)
 		return;
-	cb_hooks_unregister(cbn->net);
+	cb_hooks_unregister(cbn);
 	cb_keyring_stop(cbn);
 	cbn->hooks_registered = false;
 }

@@ -13,11 +13,13 @@
 #define CB_NET_H
 
 #include <linux/mutex.h>
+#include <linux/netfilter.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include "keyring.h"
+#include "own.h"
 
 struct cb_table;
 struct cb_gate;
@@ -32,7 +34,7 @@ struct cb_sysctl {
 	unsigned int invalid_rate;	/* RSTs per second and source prefix: 0..1000, 8 */
 };
 
-/* A destination that NAT, TPROXY or routing takes elsewhere: conntrack.c. */
+/* A destination that NAT, TPROXY or routing takes elsewhere: elsewhere.c. */
 #define CB_ELSEWHERE	16u
 
 struct cb_elsewhere {
@@ -41,6 +43,8 @@ struct cb_elsewhere {
 	__be16 dport;
 	u8 family;
 };
+
+#define CB_HOOKS	(2 * (1 + IS_ENABLED(CONFIG_IPV6)))	/* two a family: hooks.c */
 
 struct cb_net {
 	struct net *net;
@@ -58,6 +62,9 @@ struct cb_net {
 	struct delayed_work ring_work;	/* advances the ring */
 	bool ring_running;		/* ring_work may be armed */
 	s64 wall_ahead_ms;		/* CLOCK_REALTIME - CLOCK_MONOTONIC, last seen */
+
+	struct nf_hook_ops hooks[CB_HOOKS];	/* ours, while hooks_registered */
+	struct cb_own own;		/* this host's own addresses: own.c */
 
 	bool hooks_registered;		/* under lock */
 	bool elsewhere_used;		/* set once, read without the lock */

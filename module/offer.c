@@ -3,19 +3,19 @@
  * What a local SYN-ACK may offer.
  *
  * Owns a small per-CPU table, direct-mapped, of what depends on the destination
- * alone: is it local, who listens, which MSS and window to announce.  An entry
- * holds numbers only (no device, route or socket), lives for 100 ms, and is
+ * alone: is it local, who listens, which options, MSS and window to announce.  An
+ * entry holds numbers only (no device, route or socket), lives for 100 ms, and is
  * keyed by the namespace's cookie, which is never used twice, so it needs no
  * clean-up when a namespace goes.  Invariant: only its own CPU touches it, with
- * BH off.  Sysctls are read for each segment.
+ * BH off.
  */
 #include <linux/jhash.h>
 #include <linux/percpu.h>
 #include <net/addrconf.h>
 #include <net/inet_ecn.h>
 #include <net/tcp.h>
-#include "conntrack.h"
 #include "demux.h"
+#include "elsewhere.h"
 #include "uapi/linux/cookiebox.h"
 
 #define DEST_SLOTS	32u
@@ -30,11 +30,10 @@ struct dest {
 	u16 space;			/* most that may be announced, bytes, not rounded */
 	u16 window[2];			/* what the stack announces: [1] with timestamps */
 	struct cb_dress dress;		/* mark: the listener's only */
+	struct cb_policy policy;	/* but for what differs between SYNs and services */
 	__be16 dport;
-	u16 mss;
 	u8 family;
 	u8 reason;			/* CB_R_NONE: may be answered */
-	bool ecn_route;
 	bool has_keys;			/* TCP-MD5 or TCP-AO */
 };
 
@@ -111,12 +110,33 @@ static void fill_window(struct dest *d, struct net *net, u32 space, u32 initrwnd
 {
 	u32 limit = READ_ONCE(net->ipv4.sysctl_tcp_workaround_signed_windows) ?
 		    MAX_TCP_WINDOW : U16_MAX;
+	u32 mss = d->policy.mss;
 
 	if (initrwnd)
-		limit = min(limit, initrwnd * d->mss);
-	d->window[0] = min(rounded(space, d->mss), limit);
-	d->window[1] = min(rounded(space, d->mss - TCPOLEN_TSTAMP_ALIGNED), limit);
+		limit = min(limit, initrwnd * mss);
+	d->window[0] = min(rounded(space, mss), limit);
+	d->window[1] = min(rounded(space, mss - TCPOLEN_TSTAMP_ALIGNED), limit);
 	d->space = min(space, limit);
+}
+
+/* A function of the namespace's sysctls alone, so that the ACK, which is opened
+ * with the same value, finds what the SYN-ACK announced.
+ */
+static u8 window_shift(struct net *net)
+{
+	u32 space = max_t(u32, READ_ONCE(net->ipv4.sysctl_tcp_rmem[2]),
+			  READ_ONCE(sysctl_rmem_max));
+
+	return clamp_t(int, ilog2(space | 1) - 15, 0, TCP_MAX_WSCALE);
+}
+
+static void ask_sysctls(struct cb_policy *policy, struct net *net)
+{
+	policy->timestamps = READ_ONCE(net->ipv4.sysctl_tcp_timestamps);
+	policy->sack = READ_ONCE(net->ipv4.sysctl_tcp_sack);
+	policy->wscale = READ_ONCE(net->ipv4.sysctl_tcp_window_scaling);
+	policy->ecn = READ_ONCE(net->ipv4.sysctl_tcp_ecn);
+	policy->rcv_wscale = window_shift(net);
 }
 
 /* What the route back says.  The least of route and device counts, so that a
@@ -134,10 +154,10 @@ static void ask_route(struct dest *d, struct cb_ctx *ctx, const struct sock *sk)
 		mss = min_t(u32, mss, max_t(u32, dst_metric_advmss(dst), TCP_MIN_MSS));
 		clamp = clamp ?: dst_metric(dst, RTAX_WINDOW);
 		initrwnd = dst_metric(dst, RTAX_INITRWND);
-		d->ecn_route = dst_feature(dst, RTAX_FEATURE_ECN);
+		d->policy.ecn |= !!dst_feature(dst, RTAX_FEATURE_ECN);
 		dst_release(dst);
 	}
-	d->mss = tcp_mss_clamp(tcp_sk(sk), mss);
+	d->policy.mss = tcp_mss_clamp(tcp_sk(sk), mss);
 	fill_window(d, ctx->state->net, space_of(sk, clamp), initrwnd);
 }
 
@@ -147,7 +167,7 @@ static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
 	struct sock *sk;
 
 	if (!cb_demux_is_local(ctx) ||
-	    cb_conntrack_elsewhere(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
+	    cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
 		return CB_R_NOT_LOCAL;
 	sk = cb_demux_listener(ctx);
 	if (!sk)
@@ -156,6 +176,7 @@ static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
 		return CB_R_LISTENER_UNSUPPORTED;
 	dress_of(&d->dress, ctx, sk);
 	d->has_keys = has_keys(sk);
+	ask_sysctls(&d->policy, ctx->state->net);
 	ask_route(d, ctx, sk);
 	return CB_R_NONE;
 }
@@ -188,42 +209,31 @@ static const struct dest *find_dest(struct cb_ctx *ctx)
 	return d;
 }
 
-/* A function of the namespace's sysctls alone, so that the ACK, which is opened
- * with the same value, finds what the SYN-ACK announced.
- */
-static u8 window_shift(struct net *net)
-{
-	u32 space = max_t(u32, READ_ONCE(net->ipv4.sysctl_tcp_rmem[2]),
-			  READ_ONCE(sysctl_rmem_max));
-
-	return clamp_t(int, ilog2(space | 1) - 15, 0, TCP_MAX_WSCALE);
-}
-
 /* The stack's own rounding.  The socket will round to the client's MSS, which loses
  * less than one MSS: where that is more than ours, so much is left out here.
  */
-static u16 window_of(const struct cb_ctx *ctx, const struct dest *d, bool timestamps)
+static u16 window_of(const struct cb_ctx *ctx, const struct dest *d)
 {
+	bool timestamps = ctx->policy.timestamps && (ctx->seg.opt.has & CB_OPT_TS);
 	u32 mss = ctx->seg.opt.mss, space = d->space;
-	u16 window = d->window[timestamps && (ctx->seg.opt.has & CB_OPT_TS)];
 
-	if (likely(mss <= d->mss) || mss >= space)
-		return window;
-	return min_t(u32, window, space - mss + 1);
+	if (likely(mss <= ctx->policy.mss) || mss >= space)
+		return d->window[timestamps];
+	return min_t(u32, d->window[timestamps], space - mss + 1);
 }
 
 /* A SYN that is marked ECN-capable in its IP header is no ECN-setup SYN to the
  * stack (tcp_ecn_create_request()).
  */
-static bool ecn_allowed(const struct cb_ctx *ctx, const struct dest *d)
+static bool ecn_marked(const struct cb_ctx *ctx)
 {
 	u8 dsfield;
 
-	if (!READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_ecn) && !d->ecn_route)
+	if (likely(!(ctx->seg.flags & CB_TCP_ECE)))
 		return false;
-	dsfield = d->family == AF_INET6 ? ipv6_get_dsfield(ipv6_hdr(ctx->skb)) :
-					  ip_hdr(ctx->skb)->tos;
-	return INET_ECN_is_not_ect(dsfield);
+	dsfield = ctx->seg.tuple.family == AF_INET6 ? ipv6_get_dsfield(ipv6_hdr(ctx->skb)) :
+						      ip_hdr(ctx->skb)->tos;
+	return !INET_ECN_is_not_ect(dsfield);
 }
 
 /* Of a SYN or at PRE_ROUTING; at LOCAL_IN the service that is found may not be
@@ -237,20 +247,13 @@ static bool drops_no_timestamps(const struct cb_ctx *ctx)
 
 static void fill_policy(struct cb_ctx *ctx, const struct dest *d)
 {
-	const struct cb_service_spec *spec = &ctx->svc->spec;
-	struct net *net = ctx->state->net;
+	struct cb_policy *policy = &ctx->policy;
 
-	ctx->policy = (struct cb_policy) {
-		.timestamps = READ_ONCE(net->ipv4.sysctl_tcp_timestamps),
-		.sack = READ_ONCE(net->ipv4.sysctl_tcp_sack),
-		.wscale = READ_ONCE(net->ipv4.sysctl_tcp_window_scaling),
-		.ecn = ecn_allowed(ctx, d),
-		.drop_no_timestamps = drops_no_timestamps(ctx),
-		.auth_drop = spec->auth != COOKIEBOX_AUTH_OPTION_PASS || !d->has_keys,
-		.rcv_wscale = window_shift(net),
-		.mss = d->mss,
-	};
-	ctx->policy.window = window_of(ctx, d, ctx->policy.timestamps);
+	*policy = d->policy;
+	policy->ecn &= !ecn_marked(ctx);
+	policy->drop_no_timestamps = drops_no_timestamps(ctx);
+	policy->auth_drop = ctx->svc->spec.auth != COOKIEBOX_AUTH_OPTION_PASS || !d->has_keys;
+	policy->window = window_of(ctx, d);
 }
 
 struct cb_decision cb_offer_sealed_by(struct cb_ctx *ctx)
@@ -258,11 +261,11 @@ struct cb_decision cb_offer_sealed_by(struct cb_ctx *ctx)
 	struct net *net = ctx->state->net;
 
 	if (!READ_ONCE(net->ipv4.sysctl_tcp_syncookies))
-		return (struct cb_decision){ .action = CB_PASS, .reason = CB_R_SYNCOOKIES_OFF };
+		return cb_decide(CB_PASS, CB_R_SYNCOOKIES_OFF);
 	ctx->policy.wscale = READ_ONCE(net->ipv4.sysctl_tcp_window_scaling);
 	ctx->policy.rcv_wscale = window_shift(net);
 	ctx->policy.drop_no_timestamps = drops_no_timestamps(ctx);
-	return (struct cb_decision){ .action = CB_ANSWER, .reason = CB_R_NONE };
+	return cb_decide(CB_ANSWER, CB_R_NONE);
 }
 
 static void fill_dress(struct cb_ctx *ctx, const struct dest *d)

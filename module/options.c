@@ -25,6 +25,10 @@ enum opt_kind {
 #define MAX_WSCALE	14	/* RFC 7323 2.3 */
 #define TS_ALIGNED	0x0101080aU	/* NOP, NOP, timestamps, 10 */
 #define TS_ALIGNED_LEN	12
+#define LINUX_SYN_LEN	20
+#define LINUX_MSS	0x0204U		/* MSS, 4 */
+#define LINUX_SACK_TS	0x0402080aU	/* SACK permitted, 2, timestamps, 10 */
+#define LINUX_WSCALE	0x010303U	/* NOP, window scale, 3 */
 
 static void read_timestamps(struct cb_options *opt, const u8 *value)
 {
@@ -101,11 +105,31 @@ static bool read_option(struct cb_options *opt, const u8 *p, bool syn)
 	return true;
 }
 
+/* The SYN of Linux and Android, word by word: MSS, SACK permitted, timestamps, NOP,
+ * window scale.
+ */
+static bool read_linux_syn(struct cb_options *opt, const u8 *p)
+{
+	u32 mss = cb_get_be32(p), wscale = cb_get_be32(p + 16);
+
+	if (mss >> 16 != LINUX_MSS || cb_get_be32(p + 4) != LINUX_SACK_TS ||
+	    wscale >> 8 != LINUX_WSCALE)
+		return false;
+	opt->mss = mss;
+	opt->tsval = cb_get_be32(p + 8);
+	opt->tsecr = cb_get_be32(p + 12);
+	opt->wscale = (u8)wscale < MAX_WSCALE ? (u8)wscale : MAX_WSCALE;
+	opt->has = CB_OPT_MSS | CB_OPT_SACK | CB_OPT_TS | CB_OPT_WSCALE;
+	return true;
+}
+
 enum cb_reason cb_options_parse(struct cb_options *opt, const u8 *p,
 				unsigned int len, bool syn)
 {
 	const u8 *end = p + len;
 
+	if (syn && len == LINUX_SYN_LEN && read_linux_syn(opt, p))
+		return CB_R_NONE;
 	memset(opt, 0, sizeof(*opt));
 	if (len == TS_ALIGNED_LEN && cb_get_be32(p) == TS_ALIGNED) {
 		read_timestamps(opt, p + 4);

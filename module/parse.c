@@ -13,6 +13,7 @@
 #include <linux/tcp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include "bytes.h"
 #include "mode.h"
 
 #define HEADERS_MAX	8	/* IPv6 headers to step over */
@@ -98,58 +99,92 @@ static int walk6(const struct sk_buff *skb, struct cb_tuple *t)
 	return tcp_offset6(skb);
 }
 
-u16 cb_parse_port(const struct sk_buff *skb, u8 pf)
+static struct cb_glance seen(int thoff, const u8 *th, u8 flags)
 {
-	int off = pf == NFPROTO_IPV6 ? tcp_offset6(skb) : tcp_offset4(skb);
-	const __be16 *port;
-	__be16 buf;
+	return (struct cb_glance) {
+		.thoff = thoff,
+		.dport = cb_get_be16(th + offsetof(struct tcphdr, dest)),
+		.flags = flags,
+		.tcp = true,
+	};
+}
 
-	if (off < 0)
-		return 0;
-	port = skb_header_pointer(skb, off + offsetof(struct tcphdr, dest), sizeof(buf), &buf);
-	return port ? ntohs(*port) : 0;
+/* Where the header is not IPv4's, or not in one piece. */
+static noinline struct cb_glance glance_slow(const struct sk_buff *skb, u8 pf)
+{
+	int thoff = pf == NFPROTO_IPV6 ? tcp_offset6(skb) : tcp_offset4(skb);
+	u8 buf[FLAGS_END];
+	const u8 *th;
+
+	if (thoff < 0)
+		return (struct cb_glance){ .tcp = false };
+	th = skb_header_pointer(skb, thoff, sizeof(buf), buf);
+	if (th)
+		return seen(thoff, th, th[FLAGS_END - 1]);
+	th = skb_header_pointer(skb, thoff, 4, buf);
+	return th ? seen(thoff, th, 0) : (struct cb_glance){ .tcp = false };
+}
+
+struct cb_glance cb_parse_glance(const struct sk_buff *skb, u8 pf)
+{
+	const struct iphdr *iph = (const struct iphdr *)skb->data;
+	int thoff;
+
+	if (unlikely(pf != NFPROTO_IPV4))
+		return glance_slow(skb, pf);
+	if (iph->protocol != IPPROTO_TCP)
+		return (struct cb_glance){ .tcp = false };
+	thoff = iph->ihl * 4;
+	if (unlikely((iph->frag_off & htons(IP_OFFSET)) ||
+		     skb_headlen(skb) < thoff + FLAGS_END))
+		return glance_slow(skb, pf);
+	return seen(thoff, skb->data + thoff, skb->data[thoff + FLAGS_END - 1]);
+}
+
+/* A header of which some is missing: ports and flags, as far as they can be seen.
+ * What may be a SYN counts as one (RFC 3128).
+ */
+static bool parse_short(struct cb_ctx *ctx)
+{
+	struct cb_segment *seg = &ctx->seg;
+	u8 buf[FLAGS_END];
+	const u8 *th = skb_header_pointer(ctx->skb, seg->thoff, 4, buf);
+
+	if (!th)
+		return false;
+	memcpy(&seg->tuple.sport, th, 2);
+	memcpy(&seg->tuple.dport, th + 2, 2);
+	th = skb_header_pointer(ctx->skb, seg->thoff, sizeof(buf), buf);
+	seg->flags = th ? th[FLAGS_END - 1] : CB_TCP_SYN;
+	ctx->header = CB_R_BAD_HEADER;
+	return true;
 }
 
 /**
- * cb_parse_tuple() - addresses and ports, for the look-up of the service
- * @ctx:	skb is set; seg.tuple and seg.thoff are filled in
- *
- * Cheap: it runs for every segment of the host.
+ * cb_parse_tuple() - addresses, ports and the fixed part of the TCP header
+ * @ctx:	skb is set; seg but for its options and header are filled in
  *
  * Return: false if this is no TCP segment whose ports can be read.
  */
 bool cb_parse_tuple(struct cb_ctx *ctx)
 {
-	struct cb_tuple *t = &ctx->seg.tuple;
-	const __be16 *ports;
-	__be16 buf[2];
+	struct cb_segment *seg = &ctx->seg;
+	struct cb_tuple *t = &seg->tuple;
+	struct tcphdr buf;
+	const u8 *th;
 	int thoff;
 
 	thoff = ctx->state->pf == NFPROTO_IPV6 ? walk6(ctx->skb, t) : walk4(ctx->skb, t);
 	if (thoff < 0)
 		return false;
-	ports = skb_header_pointer(ctx->skb, thoff, sizeof(buf), buf);
-	if (!ports)
-		return false;
-	t->sport = ports[0];
-	t->dport = ports[1];
-	ctx->seg.thoff = thoff;
+	seg->thoff = thoff;
+	seg->thlen = 0;
+	seg->opt.has = 0;
+	th = skb_header_pointer(ctx->skb, thoff, sizeof(buf), &buf);
+	if (!th)
+		return parse_short(ctx);
+	ctx->header = cb_segment_parse(seg, th, sizeof(buf), ctx->skb->len - thoff);
 	return true;
-}
-
-/**
- * cb_parse_is_ack() - can this segment redeem a cookie, by its flags?
- * @ctx:	cb_parse_tuple() was true
- *
- * Cheap: it runs at LOCAL_IN for every segment of no early-found socket.
- */
-bool cb_parse_is_ack(const struct cb_ctx *ctx)
-{
-	const u8 *flags;
-	u8 buf;
-
-	flags = skb_header_pointer(ctx->skb, ctx->seg.thoff + FLAGS_END - 1, 1, &buf);
-	return flags && (*flags & (CB_TCP_ACK | CB_TCP_SYN | CB_TCP_RST)) == CB_TCP_ACK;
 }
 
 /* Is this the first fragment of several? */
@@ -159,41 +194,22 @@ static bool fragmented(const struct cb_ctx *ctx)
 
 	if (ctx->state->pf != NFPROTO_IPV6)
 		return ip_is_fragment(ip_hdr(ctx->skb));
+	if (likely(ipv6_hdr(ctx->skb)->nexthdr == IPPROTO_TCP))
+		return false;
 	walk_headers(ctx->skb, ipv6_hdr(ctx->skb)->nexthdr, &frag_off);
 	return frag_off & htons(IP6_MF | IP6_OFFSET);
 }
 
-/* A first fragment is refused if it is a SYN, or may be one (RFC 3128). */
-static enum cb_reason judge_fragment(struct cb_ctx *ctx)
-{
-	u8 buf[FLAGS_END];
-	const u8 *th = skb_header_pointer(ctx->skb, ctx->seg.thoff, sizeof(buf), buf);
-
-	ctx->seg.flags = th ? th[FLAGS_END - 1] : CB_TCP_SYN;
-	return CB_R_FRAGMENT;
-}
-
 /**
- * cb_parse_header() - the fixed part of the TCP header
+ * cb_parse_header() - is the fixed part of the TCP header in order?
  * @ctx:	cb_parse_tuple() was true
  *
- * Return: CB_R_NONE and seg but for its options; CB_R_FRAGMENT and seg.flags
- * for a first fragment (CB_TCP_SYN if the flags cannot be seen); or
- * CB_R_BAD_HEADER.
+ * Return: CB_R_NONE; CB_R_FRAGMENT for a first fragment, which is refused if it is a
+ * SYN, or may be one (RFC 3128); or CB_R_BAD_HEADER.
  */
 enum cb_reason cb_parse_header(struct cb_ctx *ctx)
 {
-	struct sk_buff *skb = ctx->skb;
-	unsigned int thoff = ctx->seg.thoff;
-	struct tcphdr buf;
-	const u8 *th;
-
-	if (fragmented(ctx))
-		return judge_fragment(ctx);
-	th = skb_header_pointer(skb, thoff, sizeof(buf), &buf);
-	if (!th)
-		return CB_R_BAD_HEADER;
-	return cb_segment_parse(&ctx->seg, th, sizeof(buf), skb->len - thoff);
+	return fragmented(ctx) ? CB_R_FRAGMENT : ctx->header;
 }
 
 /**
@@ -207,6 +223,10 @@ enum cb_reason cb_parse_options(struct cb_ctx *ctx)
 	unsigned int end = ctx->seg.thoff + ctx->seg.thlen;
 	const u8 *th;
 
+	if (ctx->seg.thlen == sizeof(struct tcphdr)) {
+		memset(&ctx->seg.opt, 0, sizeof(ctx->seg.opt));
+		return CB_R_NONE;
+	}
 	if (!pskb_may_pull(ctx->skb, end))
 		return CB_R_NO_MEMORY;
 	th = ctx->skb->data + ctx->seg.thoff;

@@ -189,7 +189,9 @@ static bool source_local(const struct cb_ctx *ctx)
 		return ipv6_addr_loopback(&saddr->in6) ||
 		       ipv6_chk_addr(net, &saddr->in6, NULL, 0);
 #endif
-	return ipv4_is_loopback(saddr->a[0]) ||
+	if (ipv4_is_loopback(saddr->a[0]))
+		return true;
+	return cb_own_maybe(&ctx->cbn->own, saddr->a[0]) &&
 	       inet_addr_type_dev_table(net, ctx->state->in, saddr->a[0]) != RTN_UNICAST;
 }
 

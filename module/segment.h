@@ -75,7 +75,8 @@ struct cb_segment {
  * @avail:	readable bytes at @th; at least 20, else CB_R_BAD_HEADER
  * @len:	bytes of TCP header and payload by the IP header
  *
- * Return: CB_R_NONE, or CB_R_BAD_HEADER (data offset under 5 or past @len).
+ * Return: CB_R_NONE, or CB_R_BAD_HEADER (data offset under 5 or past @len; ports
+ * and flags are set nevertheless if 20 bytes are readable).
  * The caller must make thlen bytes readable before cb_options_parse().
  */
 enum cb_reason cb_segment_parse(struct cb_segment *seg, const u8 *th,

@@ -81,13 +81,6 @@ static const struct cb_service *probe(const struct cb_table *t, const struct cb_
 	return NULL;
 }
 
-bool cb_service_has_port(const struct cb_net *cbn, u16 port)
-{
-	const struct cb_table *t = rcu_dereference(cbn->table);
-
-	return t->n && test_bit(port, t->ports);
-}
-
 /**
  * cb_service_match() - the service of a segment
  * @cbn:	namespace

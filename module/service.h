@@ -94,9 +94,6 @@ struct cb_service {
 	struct cb_prefix allow[];
 };
 
-/* May any service have this port? Cheap: asked for every segment of the host. */
-bool cb_service_has_port(const struct cb_net *cbn, u16 port);
-
 /**
  * cb_service_lookup() - the service of a segment addressed to it
  * @cbn:	namespace

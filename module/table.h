@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The table of services: what service.c reads, table.c builds and stage.c
- * replaces.  Nobody else looks inside.
+ * replaces.  Nobody else looks inside; hooks.c asks one inline question.
  */
 #ifndef CB_TABLE_H
 #define CB_TABLE_H
 
 #include <linux/hash.h>
+#include "net.h"
 #include "service.h"
 
 /* One service without a mark, in a hash chain: narrowest range first. */
@@ -53,6 +54,14 @@ struct cb_table {
 	u32 n_probes[2];		/* IPv4, IPv6 */
 	struct cb_probe *probes[2];
 };
+
+/* May any service have this port? Asked for every segment of the host; RCU. */
+static inline bool cb_table_has_port(const struct cb_net *cbn, u16 port)
+{
+	const struct cb_table *t = rcu_dereference(cbn->table);
+
+	return t->n && test_bit(port, t->ports);
+}
 
 /* Not keyed: only the admin inserts, so only the admin can make chains long. */
 static inline u32 cb_table_hash(__be64 q0, __be64 q1, u32 kind)

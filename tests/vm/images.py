@@ -15,7 +15,7 @@ import tempfile
 from cpio import Archive
 
 PROGRAMS = """bash sh busybox ip ss tc bridge nft xtables-nft-multi xtables-legacy-multi curl wrk
-tcpdump conntrack socat iperf3 trafgen mausezahn ethtool nginx python3 perl env timeout sleep date
+tcpdump conntrack ipvsadm socat iperf3 trafgen mausezahn ethtool nginx python3 perl env timeout sleep date
 cat cp mv rm ln ls mkdir rmdir mktemp touch chmod chown dd head tail tr sort uniq wc cut seq tee
 stat id uname sync mount umount mountpoint pivot_root dmesg hostname grep egrep sed awk gawk find
 xargs ps pgrep pkill kill sysctl lsmod modprobe insmod rmmod modinfo depmod setpriv unshare nsenter
