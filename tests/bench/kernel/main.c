@@ -21,10 +21,10 @@ static void report(const struct result *res)
 {
 	snprintf(text, sizeof(text),
 		 "{\"row\": \"%s\", \"family\": %d, \"port\": %u, \"segments\": %llu, \"ns\": %llu, "
-		 "\"cycles\": %llu, \"best\": %llu, \"batch\": %u, \"answers\": %llu, "
+		 "\"cycles\": %llu, \"best\": %llu, \"median\": %llu, \"batch\": %u, \"answers\": %llu, "
 		 "\"synacks\": %llu, \"resets\": %llu, \"accepted\": %llu}\n",
 		 res->kind, bench.family == AF_INET6 ? 6 : 4, bench.port, res->segments, res->ns,
-		 res->cycles, res->best, BATCH, res->answers, res->synacks, res->resets,
+		 res->cycles, res->best, res->median, BATCH, res->answers, res->synacks, res->resets,
 		 res->accepted);
 }
 
