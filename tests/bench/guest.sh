@@ -66,6 +66,20 @@ synproxy()
 	echo 65536 >/sys/module/nf_conntrack/parameters/hashsize
 }
 
+# The kernel's own example of SYN cookies in XDP, built by tests/bench/build; behind it synproxy, to
+# which it leaves the connections that have shown a cookie.
+xdp()
+{
+	local fs=/sys/fs/bpf
+
+	mountpoint -q $fs || mount -t bpf bpf $fs || return 1
+	synproxy && sysctl -qw net.ipv4.tcp_syncookies=2 || return 1
+	bpftool prog loadall "$TOP/build/guest-files/bench/$(uname -r)/xdp_synproxy.o" $fs/bench \
+		pinmaps $fs/maps || return 1
+	bpftool map update pinned $fs/maps/allowed_ports key 0 0 0 0 value $PORT 0 || return 1
+	bpftool net attach xdpgeneric pinned $fs/bench/syncookie_xdp dev cbbench
+}
+
 drop()
 {
 	nft -f - <<-RULES
@@ -102,6 +116,8 @@ begin()
 		sysctl -qw net.ipv4.tcp_syncookies=2 ;;
 	synproxy)
 		synproxy ;;
+	xdp)
+		xdp ;;
 	route|reflect)
 		cookiebox_module &&
 			cookiebox service add bench port $PORT mode local engage always reply "$1" ;;
@@ -117,6 +133,9 @@ end()
 		nft flush ruleset ;;
 	in-stack)
 		sysctl -qw net.ipv4.tcp_syncookies=1 ;;
+	xdp)
+		bpftool net detach xdpgeneric dev cbbench
+		nft flush ruleset ;;
 	route|reflect)
 		rmmod cookiebox ;;
 	esac

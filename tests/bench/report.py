@@ -22,6 +22,7 @@ PEERS = {
     "drop-prerouting": ("nft drop at prerouting", ("syn",)),
     "in-stack": ("in-stack, tcp_syncookies=2", ("syn", "bad", "bad-plain", "good", "later", "data")),
     "synproxy": ("nft synproxy", ("syn", "bad", "bad-plain", "good", "later", "data")),
+    "xdp": ("XDP synproxy, generic", ("syn", "bad", "bad-plain", "good", "later", "data")),
     "route": ("cookiebox, reply route", tuple(ROWS)),
     "reflect": ("cookiebox, reply reflect", ("syn",)),
 }
@@ -30,7 +31,7 @@ OURS = ("route", "reflect")
 EXTRAS = {"later": "later", "data": "data", "other": "later", "icmp": "icmp"}
 # A socket's memory comes from a new page now and then, and that counts.
 ON_THE_MEAN = ("good",)
-ANSWERING = ("in-stack", "synproxy", "route", "reflect")
+ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect")
 
 
 class Figure:
