@@ -46,10 +46,11 @@ demo: deps
 	@$(MAKE) modules userspace
 	@tests/demo/run
 
-## make bench               what a segment costs, cookiebox and its peers (BENCH="--profile --row syn ...")
+## make bench               what a segment costs, cookiebox and its peers; BENCH="--uml", "--profile ...",
+##                          BASELINE=update: make it the figures that make check compares with
 bench: deps
 	@$(MAKE) modules userspace
-	@tests/bench/run $(BENCH)
+	@tests/bench/run $(if $(filter update,$(BASELINE)),--update-baseline) $(BENCH)
 
 ## make check               all tests; ends with "N passed, N failed"
 check: deps

@@ -21,7 +21,7 @@ stat id uname sync mount umount mountpoint pivot_root dmesg hostname grep egrep 
 xargs ps pgrep pkill kill sysctl lsmod modprobe insmod rmmod modinfo depmod setpriv unshare nsenter
 taskset nice ping tar cmp diff md5sum sha256sum od xxd truncate basename dirname readlink realpath
 expr printf test true false yes flock which nproc free vmstat slabtop getent openssl jq split comm
-paste nohup stdbuf base64 cksum capsh top bc""".split()
+paste nohup stdbuf base64 cksum capsh top bc bpftool""".split()
 
 # Loaded by tests or on demand; dependencies follow by themselves.
 MODULES = """veth dummy ifb ipvlan macvlan macvtap vrf 8021q bridge br_netfilter vxlan geneve tun bonding

@@ -5,6 +5,7 @@
  *
  * All is drawn from one generator with a fixed seed, so that two runs are alike.
  */
+#include <linux/bpf.h>
 #include <linux/etherdevice.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -169,13 +170,15 @@ static struct sk_buff *forge(const struct flow *flow, enum form form)
 	bool v6 = bench.family == AF_INET6;
 	unsigned int iplen = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	unsigned int size = ETH_HLEN + iplen + 128 + (form == FORM_DATA ? DATA_LEN : 0);
-	struct sk_buff *skb = netdev_alloc_skb_ip_align(bench.dev, size);
+	struct sk_buff *skb = netdev_alloc_skb_ip_align(bench.dev, XDP_PACKET_HEADROOM + size);
 	struct ethhdr *eth;
 	unsigned int len;
 	u8 proto = IPPROTO_TCP;
 
 	if (!skb)
 		return NULL;
+	/* As drivers do that can run XDP programs. */
+	skb_reserve(skb, XDP_PACKET_HEADROOM);
 	memset(skb->data, 0, size);
 	eth = (struct ethhdr *)skb->data;
 	ether_addr_copy(eth->h_dest, bench.dev->dev_addr);

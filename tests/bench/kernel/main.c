@@ -19,13 +19,19 @@ static char text[512];			/* protected by lock */
 
 static void report(const struct result *res)
 {
-	snprintf(text, sizeof(text),
-		 "{\"row\": \"%s\", \"family\": %d, \"port\": %u, \"segments\": %llu, \"ns\": %llu, "
-		 "\"cycles\": %llu, \"best\": %llu, \"batch\": %u, \"answers\": %llu, "
-		 "\"synacks\": %llu, \"resets\": %llu, \"accepted\": %llu}\n",
-		 res->kind, bench.family == AF_INET6 ? 6 : 4, bench.port, res->segments, res->ns,
-		 res->cycles, res->best, BATCH, res->answers, res->synacks, res->resets,
-		 res->accepted);
+	int family = bench.family == AF_INET6 ? 6 : 4;
+	int n;
+
+	n = scnprintf(text, sizeof(text),
+		      "{\"row\": \"%s\", \"family\": %d, \"port\": %u, \"batch\": %u, ",
+		      res->kind, family, bench.port, BATCH);
+	n += scnprintf(text + n, sizeof(text) - n,
+		       "\"segments\": %llu, \"ns\": %llu, \"cycles\": %llu, \"best\": %llu, ",
+		       res->segments, res->ns, res->cycles, res->best);
+	n += scnprintf(text + n, sizeof(text) - n,
+		       "\"median\": %llu, \"answers\": %llu, \"synacks\": %llu, \"resets\": %llu, ",
+		       res->median, res->answers, res->synacks, res->resets);
+	scnprintf(text + n, sizeof(text) - n, "\"accepted\": %llu}\n", res->accepted);
 }
 
 static int obey(const char *line)

@@ -9,6 +9,7 @@
  */
 #include <linux/net.h>
 #include <linux/rcupdate.h>
+#include <linux/sort.h>
 #include <linux/timex.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
@@ -16,6 +17,7 @@
 
 #define BACKLOG		4096
 #define CHILDREN	8192	/* kept open at a time */
+#define ROUNDS_MAX	1024
 #define FEW_PREFIXES	16	/* bad ACKs come from so many, as a gate per prefix sees them */
 
 /* Marks for tests/bench/profile.c, which sees every instruction: long no-ops that
@@ -50,6 +52,7 @@ static const struct kind kinds[] = {
 static struct socket *listener;
 static struct socket *child[CHILDREN];
 static unsigned int children;
+static u64 took[ROUNDS_MAX * LATER];	/* by each batch of a run */
 
 static void hand_over(void)
 {
@@ -79,7 +82,7 @@ static void deliver(struct result *res)
 
 static void measure(struct result *res)
 {
-	u64 answers = bench.answers, ns, cycles, took;
+	u64 answers = bench.answers, ns, cycles;
 
 	local_bh_disable();
 	bench.counting = true;
@@ -93,9 +96,7 @@ static void measure(struct result *res)
 	ns = ktime_get_ns() - ns;
 	bench.counting = false;
 
-	took = cycles ?: ns;
-	if (!res->batches++ || took < res->best)
-		res->best = took;
+	took[res->batches++] = cycles ?: ns;
 	res->ns += ns;
 	res->cycles += cycles;
 	res->segments += BATCH;
@@ -267,13 +268,20 @@ static const struct kind *kind_by_name(const char *name)
 	return NULL;
 }
 
+static int compare(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 int round_run(const char *name, unsigned int rounds, unsigned int warm_up, struct result *res)
 {
 	const struct kind *kind = kind_by_name(name);
 	unsigned int i;
 	int err;
 
-	if (!kind)
+	if (!kind || rounds > ROUNDS_MAX)
 		return -EINVAL;
 	memset(res, 0, sizeof(*res));
 	res->kind = kind->name;
@@ -286,6 +294,11 @@ int round_run(const char *name, unsigned int rounds, unsigned int warm_up, struc
 	}
 	close_all();
 	sock_release(listener);
+	if (res->batches) {
+		sort(took, res->batches, sizeof(took[0]), compare, NULL);
+		res->best = took[0];
+		res->median = took[res->batches / 2];
+	}
 	MARK(3);
 	return err;
 }
