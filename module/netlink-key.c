@@ -76,7 +76,7 @@ int cookiebox_nl_key_get_doit(struct sk_buff *in, struct genl_info *info)
 	if (!err)
 		return cb_netlink_send(skb, hdr, info);
 	nlmsg_free(skb);
-	return err;
+	return cb_netlink_explain(info, err);
 }
 
 /* The number of the epoch that seals now, for events; 0 if it cannot be had. */
