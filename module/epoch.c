@@ -107,15 +107,19 @@ void cb_epoch_restart(struct cb_ring *ring, const struct cb_epoch_by *by, u32 at
 void cb_epoch_replace(struct cb_ring *ring, const struct cb_epoch_by *by, bool at_once)
 {
 	u32 newest = cb_epoch_newest(ring)->epoch, epoch;
+	const struct cb_slot *last;
 	unsigned int i;
 	u64 start_ms;
 
 	for (i = 0; i < CB_RING_SLOTS; i++)
 		if (ring->slot[i].valid && ring->slot[i].epoch == newest)
 			memset(&ring->slot[i], 0, sizeof(ring->slot[i]));
-	epoch = plan(cb_epoch_newest(ring), by, &start_ms);
+	last = cb_epoch_newest(ring);
+	epoch = plan(last, by, &start_ms);
 	/* Readers of the ring that this one replaces may still seal with its keys. */
-	start_ms = at_once ? by->now_ms : max(start_ms, by->now_ms + SWITCH_MS);
+	start_ms = max(start_ms, by->now_ms + SWITCH_MS);
+	if (at_once)
+		start_ms = max(by->now_ms, last->start_ms + 1);
 	add(ring, by, epoch, start_ms);
 }
 

@@ -105,6 +105,7 @@ void cb_keyring_new_pair(struct cb_flow_pair *pair, enum cb_clock clock);
 
 /* All below, keyset.c: process context, take cb_net->lock, may sleep. */
 int cb_keyring_set(struct cb_net *cbn, const struct cb_master *m, bool now,
+		   const struct cb_flow_pair *pairs, unsigned int n,
 		   struct netlink_ext_ack *extack);
 int cb_keyring_rotate(struct cb_net *cbn, bool now, struct netlink_ext_ack *extack);
 int cb_keyring_epoch_changed(struct cb_net *cbn);	/* sysctl epoch_seconds */

@@ -35,6 +35,13 @@ static void install_next(struct cb_net *cbn, struct cb_ring *ring, const struct 
 	cb_epoch_replace(ring, by, false);
 }
 
+static void put_pairs(struct cb_ring *ring, const struct cb_flow_pair *pairs, unsigned int n)
+{
+	memset(ring->pair, 0, sizeof(ring->pair));
+	memcpy(ring->pair, pairs, n * sizeof(*pairs));
+	ring->n_pairs = n;
+}
+
 /* At once; @forget every older key too. */
 static void install_now(struct cb_net *cbn, struct cb_ring *ring, const struct cb_master *m,
 			struct cb_epoch_by *by, bool forget)
@@ -93,6 +100,7 @@ static int check_master(const struct cb_master *m, struct netlink_ext_ack *extac
 
 /* Under lock.  A ring that does not run protects nobody: it changes at once. */
 static int set_master(struct cb_net *cbn, const struct cb_master *m, bool now,
+		      const struct cb_flow_pair *pairs, unsigned int n,
 		      struct netlink_ext_ack *extack)
 {
 	struct cb_epoch_by by;
@@ -103,6 +111,8 @@ static int set_master(struct cb_net *cbn, const struct cb_master *m, bool now,
 		return PTR_ERR(ring);
 	}
 	install(cbn, ring, m, now || !cbn->ring_running, &by);
+	if (n)
+		put_pairs(ring, pairs, n);
 	cb_keyring_publish(cbn, ring);
 	return 0;
 }
@@ -113,6 +123,8 @@ static int set_master(struct cb_net *cbn, const struct cb_master *m, bool now,
  * @m:		the new master; the caller zeroes its copy
  * @now:	begin an epoch at once and forget every older key; otherwise it
  *		seals from the next epoch on and no handshake in flight is lost
+ * @pairs:	flow pairs to hold from now on, as in cb_keyring_set_flow()
+ * @n:		how many; 0: those that are held stay
  * @extack:	says why not
  *
  * A change of the clock also begins an epoch at once, because the number of
@@ -123,6 +135,7 @@ static int set_master(struct cb_net *cbn, const struct cb_master *m, bool now,
  * Context of this and all below: process, takes cb_net->lock, may sleep.
  */
 int cb_keyring_set(struct cb_net *cbn, const struct cb_master *m, bool now,
+		   const struct cb_flow_pair *pairs, unsigned int n,
 		   struct netlink_ext_ack *extack)
 {
 	int err = check_master(m, extack);
@@ -130,7 +143,7 @@ int cb_keyring_set(struct cb_net *cbn, const struct cb_master *m, bool now,
 	if (err)
 		return err;
 	mutex_lock(&cbn->lock);
-	err = set_master(cbn, m, now, extack);
+	err = set_master(cbn, m, now, pairs, n, extack);
 	mutex_unlock(&cbn->lock);
 	return err;
 }
@@ -155,7 +168,7 @@ int cb_keyring_rotate(struct cb_net *cbn, bool now, struct netlink_ext_ack *exta
 		err = -EOPNOTSUPP;
 	} else {
 		get_random_bytes(m.secret, sizeof(m.secret));
-		err = set_master(cbn, &m, now, extack);
+		err = set_master(cbn, &m, now, NULL, 0, extack);
 	}
 	mutex_unlock(&cbn->lock);
 	memzero_explicit(&m, sizeof(m));
@@ -216,9 +229,7 @@ int cb_keyring_set_flow(struct cb_net *cbn, const struct cb_flow_pair *pairs, un
 		NL_SET_ERR_MSG(extack, "no memory for a key ring");
 		err = PTR_ERR(ring);
 	} else {
-		memset(ring->pair, 0, sizeof(ring->pair));
-		memcpy(ring->pair, pairs, n * sizeof(*pairs));
-		ring->n_pairs = n;
+		put_pairs(ring, pairs, n);
 		cb_keyring_publish(cbn, ring);
 	}
 	mutex_unlock(&cbn->lock);

@@ -76,7 +76,7 @@ int cookiebox_nl_key_get_doit(struct sk_buff *in, struct genl_info *info)
 	if (!err)
 		return cb_netlink_send(skb, hdr, info);
 	nlmsg_free(skb);
-	return err;
+	return cb_netlink_explain(info, err);
 }
 
 /* The number of the epoch that seals now, for events; 0 if it cannot be had. */
@@ -129,7 +129,9 @@ static int parse_pairs(struct genl_info *info, struct cb_flow_pair pairs[CB_FLOW
 	return n;
 }
 
-static int set_master(struct cb_net *cbn, struct genl_info *info)
+/* Master and pairs change together or not at all. */
+static int set_master(struct cb_net *cbn, const struct cb_flow_pair *pairs, unsigned int n,
+		      struct genl_info *info)
 {
 	struct nlattr *clock = info->attrs[COOKIEBOX_A_KEY_CLOCK];
 	struct nlattr *floor = info->attrs[COOKIEBOX_A_KEY_FLOOR];
@@ -139,20 +141,10 @@ static int set_master(struct cb_net *cbn, struct genl_info *info)
 	nla_memcpy(m.secret, info->attrs[COOKIEBOX_A_KEY_MASTER], CB_MASTER_LEN);
 	m.clock = clock ? nla_get_u8(clock) : CB_CLOCK_LOCAL;
 	m.floor = floor ? nla_get_u32(floor) : 0;
-	err = cb_keyring_set(cbn, &m, !!info->attrs[COOKIEBOX_A_KEY_NOW], info->extack);
+	err = cb_keyring_set(cbn, &m, !!info->attrs[COOKIEBOX_A_KEY_NOW], pairs, n, info->extack);
 	memzero_explicit(&m, sizeof(m));
 	if (!err)
 		cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_KEY_SET, NULL, epoch_now(cbn));
-	return err;
-}
-
-static int set_pairs(struct cb_net *cbn, const struct cb_flow_pair *pairs, int n,
-		     struct netlink_ext_ack *extack)
-{
-	int err = cb_keyring_set_flow(cbn, pairs, n, extack);
-
-	if (!err)
-		cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_FLOW_SET, NULL, epoch_now(cbn));
 	return err;
 }
 
@@ -191,9 +183,11 @@ int cookiebox_nl_key_set_doit(struct sk_buff *skb, struct genl_info *info)
 	n = parse_pairs(info, pairs);
 	err = min(n, 0);
 	if (!err && info->attrs[COOKIEBOX_A_KEY_MASTER])
-		err = set_master(cbn, info);
+		err = set_master(cbn, pairs, n, info);
+	else if (!err)
+		err = cb_keyring_set_flow(cbn, pairs, n, info->extack);
 	if (!err && n)
-		err = set_pairs(cbn, pairs, n, info->extack);
+		cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_FLOW_SET, NULL, epoch_now(cbn));
 	memzero_explicit(pairs, sizeof(pairs));
 	return err;
 }

@@ -323,7 +323,7 @@ static int run(struct genl_info *info, change_fn change)
 	int err;
 
 	if (!r)
-		return -ENOMEM;
+		return cb_netlink_explain(info, -ENOMEM);
 	r->attrs = info->attrs;
 	r->extack = info->extack;
 	r->net = genl_info_net(info);
@@ -331,7 +331,7 @@ static int run(struct genl_info *info, change_fn change)
 	if (!err)
 		err = stage_change(r, info, change);
 	kfree(r);
-	return err;
+	return cb_netlink_explain(info, err);
 }
 
 int cookiebox_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info)

@@ -188,5 +188,5 @@ int cookiebox_nl_status_get_doit(struct sk_buff *in, struct genl_info *info)
 	if (!err)
 		return cb_netlink_send(skb, hdr, info);
 	nlmsg_free(skb);
-	return err;
+	return cb_netlink_explain(info, err);
 }

@@ -89,12 +89,21 @@ static int hold_stage(struct genl_info *info, struct cb_stage *stage)
 	return 0;
 }
 
+int cb_netlink_explain(struct genl_info *info, int err)
+{
+	if (err == -ENOMEM && info->extack && !info->extack->_msg)
+		NL_SET_ERR_MSG(info->extack, "the kernel is out of memory");
+	return err;
+}
+
 struct sk_buff *cb_netlink_reply(struct genl_info *info, size_t payload, void **hdr)
 {
 	struct sk_buff *skb = genlmsg_new(payload, GFP_KERNEL);
 
-	if (!skb)
+	if (!skb) {
+		cb_netlink_explain(info, -ENOMEM);
 		return NULL;
+	}
 	*hdr = genlmsg_put_reply(skb, info, &cb_family, 0, info->genlhdr->cmd);
 	if (*hdr)
 		return skb;
@@ -148,13 +157,13 @@ int cookiebox_nl_begin_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	stage = cb_stage_begin(cb_net(genl_info_net(info)));
 	if (!stage)
-		return -ENOMEM;
+		return cb_netlink_explain(info, -ENOMEM);
 	err = check_base(stage, info);
 	if (!err)
 		err = hold_stage(info, stage);
 	if (err) {
 		cb_stage_drop(stage);
-		return err;
+		return cb_netlink_explain(info, err);
 	}
 	err = reply_generation(info, cb_stage_generation(stage));
 	if (err)
@@ -178,7 +187,7 @@ int cookiebox_nl_commit_doit(struct sk_buff *skb, struct genl_info *info)
 		return no_transaction(info);
 	err = cb_stage_commit(stage, &generation, info->extack);
 	cb_stage_drop(stage);
-	return err ? err : reply_generation(info, generation);
+	return err ? cb_netlink_explain(info, err) : reply_generation(info, generation);
 }
 
 int cookiebox_nl_abort_doit(struct sk_buff *skb, struct genl_info *info)

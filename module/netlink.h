@@ -43,6 +43,9 @@ const struct cb_service *cb_netlink_named(struct genl_info *info, const struct n
 typedef int (*cb_put_fn)(struct sk_buff *skb, const struct cb_service *svc);
 int cb_netlink_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd, cb_put_fn put);
 
+/* Returns @err; a want of memory gets its sentence, if it has none yet. */
+int cb_netlink_explain(struct genl_info *info, int err);
+
 /* A reply to @info: header written, the family's message in *@hdr. */
 struct sk_buff *cb_netlink_reply(struct genl_info *info, size_t payload, void **hdr);
 int cb_netlink_send(struct sk_buff *skb, void *hdr, struct genl_info *info);
