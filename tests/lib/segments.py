@@ -196,13 +196,21 @@ def read_tcp(answer, tcp):
     return answer
 
 
+def behind_extensions(packet):
+    kind, at = packet[6], 40
+    while kind != TCP and at + 8 <= len(packet):
+        length = 8 if kind == FRAGMENT else (packet[at + 1] + 1) * 8
+        kind, at = packet[at], at + length
+    return packet[at:]
+
+
 def read_icmp(answer, icmp):
     """An error's type, and the ports of the segment that it is about; None: no error."""
     four = len(answer.src) == 4
     if icmp[0] not in ((3, 4, 5, 11, 12) if four else (1, 2, 3, 4)):
         return None
     inner = icmp[8:]
-    ports = inner[(inner[0] & 15) * 4:] if four else inner[-20:]
+    ports = inner[(inner[0] & 15) * 4:] if four else behind_extensions(inner)
     if len(ports) >= 4:
         answer.dport, answer.sport = struct.unpack(">HH", ports[:4])
     answer.icmp = (icmp[0], icmp[1])
