@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm uml-fast
+# runs: vm uml-fast uml-debug
 # families: 4 6
 # timeout: 120
 #
@@ -15,6 +15,7 @@
 [ -n "$MODULE" ] || skip_all "there is nothing to compare the stack with"
 case $PLATFORM in
 vm) COUNT=${COUNT:-600} ;;
+uml-debug) COUNT=${COUNT:-1000} ;;
 *) COUNT=${COUNT:-4000} ;;
 esac
 topology

@@ -257,6 +257,47 @@ def reflected(bench):
     set_service("reply", "route")
 
 
+def carried():
+    """What a SYN may have with it that is not for a cookie."""
+    fast = bytes((segments.FASTOPEN, 10)) + b"cookie!!"
+    long = segments.mss(1460) + segments.SACK_OK + timestamps(1000)
+    return {
+        "nothing": {}, "data": {"payload": b"early"},
+        "a request for a Fast Open cookie": {"options": WITH_TS + bytes((segments.FASTOPEN, 2))},
+        "a Fast Open cookie": {"options": long + fast},
+        "a Fast Open cookie and data": {"options": long + fast, "payload": b"early"},
+        "experimental Fast Open": {"options": WITH_TS + bytes((254, 4, 0xf9, 0x89))},
+        "MPTCP": {"options": WITH_TS + bytes((segments.MPTCP, 12, 1, 1)) + bytes(8)},
+        "an unknown option": {"options": WITH_TS + bytes((253, 7)) + b"what?"},
+        "an urgent pointer": {"urg": 77, "flags": SYN | URG},
+        "PSH": {"flags": SYN | PSH}, "reserved bits": {"reserved": 14},
+        "ECN setup": {"flags": SYN | segments.ECE | segments.CWR},
+    }
+
+
+def taken(bench, changes):
+    """How a SYN was answered, and that only the data of the ACK arrives."""
+    honest = bench.begin(wire.HONEST)
+    honest.syn = dataclasses.replace(honest.syn, **changes)
+    answer = honest.start().answer
+    kinds = [kind for kind, _ in segments.read_options(answer.options)[0]]
+    small = answer.length <= len(honest.syn.packets()[0]) + 4
+    return answer.flags, kinds, answer.payload, answer.urg, small, bench.completes(honest)
+
+
+def ignored(bench):
+    set_service("engage", "off")
+    by_stack = {name: taken(bench, changes) for name, changes in carried().items()}
+    set_service("engage", "always")
+    for name, changes in carried().items():
+        bench.since()
+        got, counted = taken(bench, changes), bench.since()
+        ok(got == by_stack[name] and got[2] == 0 and all(got[-2:]) and
+           counted == {"syn_answered": 1, "cookie_accepted": 1},
+           f"SYN with {name}: answered as by the stack, only the SYN is acknowledged",
+           f"module {got}, stack {by_stack[name]}, counted {counted}")
+
+
 def over_lo(bench):
     """Our own address as the source is honest there."""
     bench.since()
@@ -291,6 +332,7 @@ def main():
     refuse(bench, all_cases())
     hand_on(bench, [case for case in all_cases() if case.reset is not None])
     reflected(bench)
+    ignored(bench)
     over_lo(bench)
     while epoch() < began + 3:
         time.sleep(0.1)

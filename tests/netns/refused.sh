@@ -7,7 +7,7 @@
 # Segments that are to be refused, one at a time, each between the SYN-ACK and the ACK of an honest
 # handshake of the same tuple: the counter named in refused.py grows by exactly one and no other
 # does, nothing is sent that the stack would not send, no socket comes of it; and that handshake,
-# one beside it and an established connection go on.
+# one beside it and an established connection go on. And what a SYN may carry that is ignored.
 #
 #   refused.py at c0 ──── veth ──── s0: refused.py listens, service web
 . "$(dirname "$0")/../lib/lib.sh"
