@@ -14,7 +14,7 @@
 
 [ -n "$MODULE" ] || skip_all "there is nothing to compare the stack with"
 case $PLATFORM in
-vm) COUNT=${COUNT:-600} ;;
+vm) COUNT=${COUNT:-400} ;;
 uml-debug) COUNT=${COUNT:-1000} ;;
 *) COUNT=${COUNT:-4000} ;;
 esac
