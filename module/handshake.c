@@ -26,9 +26,14 @@ static bool bad_source4(__be32 addr)
 	return !(a >> 24) || a >> 28 == 0xe || a == 0xffffffff;
 }
 
+/* A listener of both families would take an IPv4-mapped source for another
+ * client's (tcp_v6_conn_request() drops it, too).
+ */
 static bool bad_source6(const struct cb_addr *addr)
 {
-	return addr->in6.s6_addr[0] == 0xff || !(addr->q[0] | addr->q[1]);
+	bool mapped = !addr->q[0] && addr->a[2] == cpu_to_be32(0xffff);
+
+	return mapped || addr->in6.s6_addr[0] == 0xff || !(addr->q[0] | addr->q[1]);
 }
 
 struct cb_decision cb_handshake_screen(const struct cb_segment *seg)

@@ -50,7 +50,7 @@
 	R(BAD_FLAGS, bad_flags, DROP, \
 	  "SYN together with FIN or RST") \
 	R(BAD_SOURCE, bad_source, DROP, \
-	  "source is multicast, broadcast, 0/8, loopback off lo, or an address of this host") \
+	  "source is multicast, broadcast, 0/8, IPv4-mapped, loopback off lo, or this host's") \
 	R(FRAGMENT, fragment, DROP, \
 	  "SYN is an IP fragment") \
 	R(AUTH_DROPPED, auth_dropped, DROP, \

@@ -393,6 +393,21 @@ static void screen(struct kunit *test)
 			c->reason == CB_R_NONE ? CB_ANSWER : CB_DROP);
 }
 
+/* ::ffff:a.b.c.d would be another client's to a listener of both families. */
+static void screen_mapped(struct kunit *test)
+{
+	struct cb_segment seg;
+
+	memset(&seg, 0, sizeof(seg));
+	seg.tuple.family = AF_INET6;
+	seg.flags = CB_TCP_SYN;
+	seg.tuple.saddr.a[2] = cpu_to_be32(0xffff);
+	seg.tuple.saddr.a[3] = cpu_to_be32(0xc0000201);
+	KUNIT_EXPECT_EQ(test, cb_handshake_screen(&seg).reason, CB_R_BAD_SOURCE);
+	seg.tuple.saddr.a[1] = cpu_to_be32(1);
+	KUNIT_EXPECT_EQ(test, cb_handshake_screen(&seg).reason, CB_R_NONE);
+}
+
 /* A pair retired to second place still opens, and its offset is the socket's. */
 static void older_pair(struct kunit *test)
 {
@@ -429,6 +444,7 @@ static void cluster_neighbour(struct kunit *test)
 
 static struct kunit_case handshake_cases[] = {
 	KUNIT_CASE_PARAM(screen, source_gen_params),
+	KUNIT_CASE(screen_mapped),
 	KUNIT_CASE_PARAM(accepts, kind_gen_params),
 	KUNIT_CASE_PARAM(held, kind_gen_params),
 	KUNIT_CASE(echo_window),
