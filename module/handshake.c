@@ -16,6 +16,9 @@
 #define ECN_SETUP		(CB_TCP_ECE | CB_TCP_CWR)	/* RFC 3168 6.1.1 */
 #define PARAMS_NO_WSCALE	15
 
+/* Segments of an initial window (RFC 6928 2). */
+#define FIRST_FLIGHT		10
+
 /* Boxes of a cluster share a clock only as well as their time service does. */
 #define CLUSTER_SKEW_MS		1000
 
@@ -220,4 +223,32 @@ struct cb_decision cb_handshake_ack(const struct cb_segment *seg,
 	if (seg->opt.has & CB_OPT_TS)
 		return ack_timestamps(seg, pol, ring, now_ms, out);
 	return ack_rows(seg, pol, ring, now_ms, out);
+}
+
+/* Would one of the segments that came before, each of @step bytes, have opened? */
+static bool flight_opens(const struct cb_segment *seg, const struct cb_policy *pol,
+			 const struct cb_ring *ring, u64 now_ms, u32 step)
+{
+	struct cb_segment first = *seg;
+	struct cb_opened unused;
+	unsigned int i;
+
+	for (i = 1; i < FIRST_FLIGHT; i++) {
+		first.seq -= step;
+		if (ack_rows(&first, pol, ring, now_ms, &unused).action == CB_REDEEM)
+			return true;
+	}
+	return false;
+}
+
+bool cb_handshake_follows(const struct cb_segment *seg, const struct cb_policy *pol,
+			  const struct cb_ring *ring, u64 now_ms)
+{
+	u32 len = seg->payload_len;
+
+	if ((seg->opt.has & CB_OPT_TS) || (!len && !(seg->flags & CB_TCP_FIN)))
+		return false;
+	if (flight_opens(seg, pol, ring, now_ms, pol->mss))
+		return true;
+	return len && len != pol->mss && flight_opens(seg, pol, ring, now_ms, len);
 }

@@ -32,6 +32,15 @@ static struct cb_decision judge_syn(struct cb_ctx *ctx)
 	return cb_handshake_syn(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms, &ctx->synack);
 }
 
+/* Nor is one of a first flight reset whose first segment was lost. */
+static struct cb_decision reset_but_flight(struct cb_ctx *ctx, enum cb_reason reason)
+{
+	if (ctx->svc->ops->offer(ctx).action == CB_ANSWER &&
+	    cb_handshake_follows(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms))
+		return cb_decide(CB_DROP, reason);
+	return cb_decide(CB_PASS, CB_R_NOT_OURS);
+}
+
 /* A segment that belongs to nothing and opens nothing: may the stack reset it? */
 static struct cb_decision judge_invalid(struct cb_ctx *ctx, enum cb_reason reason)
 {
@@ -42,14 +51,14 @@ static struct cb_decision judge_invalid(struct cb_ctx *ctx, enum cb_reason reaso
 	case COOKIEBOX_INVALID_DROP:
 		return drop;
 	case COOKIEBOX_INVALID_RESET:
-		return cb_decide(CB_PASS, CB_R_NOT_OURS);
+		return reset_but_flight(ctx, reason);
 	default:
 		if (ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OBSERVE)
 			return drop;
 		rate = READ_ONCE(ctx->cbn->sysctl.invalid_rate);
 		if (!cb_gate_pass(ctx->cbn->gate, &ctx->seg.tuple, ctx->now_ms, rate))
 			return drop;
-		return cb_decide(CB_PASS, CB_R_NOT_OURS);
+		return reset_but_flight(ctx, reason);
 	}
 }
 

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# runs: vm uml-debug
+# families: 4 6
+# timeout: 120
+#
+# SYNs again, with data and with ECN; final ACKs lost, twice, with data and with FIN; a first flight
+# of ten, reordered, its first lost; a server that speaks first. Each with timestamps and without,
+# against a service that is off and one that is always engaged, side by side: what the client and
+# the application saw, and what the socket says of itself (as in `ss -ti`), is the same.
+#
+#   raw clients at c0 ──── veth ──── s0: a listener per case, services off and always
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/scripted.sh"
+
+plan
+topology
+scripted tcp-open.py
+finish
