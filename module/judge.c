@@ -143,7 +143,7 @@ struct cb_decision cb_judge(struct cb_ctx *ctx)
 	if (d.action != CB_DROP)
 		return d;
 	o = ctx->svc->ops->serves(ctx);
-	return o.action == CB_ANSWER ? d : o;
+	return o.action == CB_PASS ? o : d;
 }
 
 /* A cookie that opens here was sealed by us, so it is honoured whatever the
