@@ -19,6 +19,9 @@ bool cb_demux_early(const struct cb_ctx *ctx);
 /* Who listens? NULL, or a TCP_LISTEN socket, valid until rcu_read_unlock(). */
 struct sock *cb_demux_listener(const struct cb_ctx *ctx);
 
+/* authopt.c: has the listener a TCP-MD5 key for the source? */
+bool cb_authopt_expected(struct cb_ctx *ctx);
+
 /* Is the destination address this host's? */
 bool cb_demux_is_local(const struct cb_ctx *ctx);
 

@@ -320,7 +320,7 @@ struct cb_decision cb_offer_serves(struct cb_ctx *ctx)
  * @ctx:	header and options parsed; policy and dress are filled in
  *
  * Context: softirq, rcu_read_lock().  Return: CB_ANSWER; CB_PASS and NOT_LOCAL,
- * NO_LISTENER, LISTENER_UNSUPPORTED or SYNCOOKIES_OFF; or CB_DROP and QUEUE_FULL.
+ * NO_LISTENER, LISTENER_UNSUPPORTED, AUTH_PASSED or SYNCOOKIES_OFF; or CB_DROP and QUEUE_FULL.
  */
 struct cb_decision cb_offer_local(struct cb_ctx *ctx)
 {
@@ -329,6 +329,8 @@ struct cb_decision cb_offer_local(struct cb_ctx *ctx)
 
 	if (d.action != CB_ANSWER)
 		return d;
+	if (dest->has_keys && !(ctx->seg.opt.has & CB_OPT_AUTH) && cb_authopt_expected(ctx))
+		return (struct cb_decision){ .action = CB_PASS, .reason = CB_R_AUTH_PASSED };
 	dest->room--;
 	fill_policy(ctx, dest);
 	fill_dress(ctx, dest);
