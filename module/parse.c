@@ -223,8 +223,16 @@ enum cb_reason cb_parse_options(struct cb_ctx *ctx)
  */
 enum cb_reason cb_parse_checksum(struct cb_ctx *ctx)
 {
-	if (nf_checksum(ctx->skb, ctx->state->hook, ctx->seg.thoff, IPPROTO_TCP,
-			ctx->state->pf))
-		return CB_R_BAD_CHECKSUM;
-	return CB_R_NONE;
+	/* nf_ip_checksum() sums from skb->data on, and what the stack did to IPv4
+	 * options (record route) is in the header's checksum only when it leaves.
+	 */
+	unsigned int head = ctx->state->pf == NFPROTO_IPV4 ? ctx->seg.thoff : 0;
+	struct sk_buff *skb = ctx->skb;
+	bool bad;
+
+	__skb_pull(skb, head);
+	bad = nf_checksum(skb, ctx->state->hook, ctx->seg.thoff - head, IPPROTO_TCP,
+			  ctx->state->pf);
+	__skb_push(skb, head);
+	return bad ? CB_R_BAD_CHECKSUM : CB_R_NONE;
 }
