@@ -18,6 +18,18 @@
 #include <net/tcp.h>
 #include "demux.h"
 
+/* What sockets are bound to.  Bridge netfilter runs PRE_ROUTING while the segment is
+ * still the bridge's: the device that it will have come by is known to the hook alone.
+ */
+static int device_of(const struct cb_ctx *ctx)
+{
+	if (nf_bridge_info_get(ctx->skb))
+		return ctx->state->in->ifindex;
+	if (ctx->seg.tuple.family == AF_INET6)
+		return inet6_iif(ctx->skb);
+	return inet_iif(ctx->skb);
+}
+
 static struct sock *find_established4(const struct cb_ctx *ctx)
 {
 	const struct cb_tuple *t = &ctx->seg.tuple;
@@ -25,7 +37,7 @@ static struct sock *find_established4(const struct cb_ctx *ctx)
 
 	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
 					 t->saddr.a[0], t->sport, t->daddr.a[0],
-					 ntohs(t->dport), inet_iif(ctx->skb),
+					 ntohs(t->dport), device_of(ctx),
 					 inet_sdif(ctx->skb));
 }
 
@@ -37,7 +49,7 @@ static struct sock *find_established6(const struct cb_ctx *ctx)
 
 	return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
 					  &t->saddr.in6, t->sport, &t->daddr.in6,
-					  ntohs(t->dport), inet6_iif(ctx->skb),
+					  ntohs(t->dport), device_of(ctx),
 					  inet6_sdif(ctx->skb));
 #else
 	return NULL;
@@ -132,7 +144,7 @@ static struct sock *find_listener4(const struct cb_ctx *ctx)
 	return __inet_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, ctx->skb,
 				      ctx->seg.thlen, t->saddr.a[0], t->sport,
 				      t->daddr.a[0], ntohs(t->dport),
-				      inet_iif(ctx->skb), inet_sdif(ctx->skb));
+				      device_of(ctx), inet_sdif(ctx->skb));
 }
 
 static struct sock *find_listener6(const struct cb_ctx *ctx)
@@ -144,7 +156,7 @@ static struct sock *find_listener6(const struct cb_ctx *ctx)
 	return inet6_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, ctx->skb,
 				     ctx->seg.thlen, &t->saddr.in6, t->sport,
 				     &t->daddr.in6, ntohs(t->dport),
-				     inet6_iif(ctx->skb), inet6_sdif(ctx->skb));
+				     device_of(ctx), inet6_sdif(ctx->skb));
 #else
 	return NULL;
 #endif
