@@ -38,6 +38,7 @@ struct dest {
 	u8 reason;			/* CB_R_NONE: may be answered */
 	bool ecn_route;
 	bool has_keys;			/* TCP-MD5 or TCP-AO */
+	bool mptcp;
 };
 
 static DEFINE_PER_CPU(struct dest, dests[DEST_SLOTS]);
@@ -176,6 +177,7 @@ static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
 		return CB_R_LISTENER_UNSUPPORTED;
 	dress_of(&d->dress, ctx, sk);
 	d->has_keys = has_keys(sk);
+	d->mptcp = sk_is_mptcp(sk);
 	ask_route(d, ctx, sk);
 	return ask_queue(d, ctx, sk);
 }
@@ -329,6 +331,10 @@ struct cb_decision cb_offer_local(struct cb_ctx *ctx)
 
 	if (d.action != CB_ANSWER)
 		return d;
+	/* The stack knows the connection by its token, and resets if there is none. */
+	if (dest->mptcp && (ctx->seg.opt.has & CB_OPT_JOIN))
+		return (struct cb_decision){ .action = CB_PASS,
+					     .reason = CB_R_LISTENER_UNSUPPORTED };
 	if (dest->has_keys && !(ctx->seg.opt.has & CB_OPT_AUTH) && cb_authopt_expected(ctx))
 		return (struct cb_decision){ .action = CB_PASS, .reason = CB_R_AUTH_PASSED };
 	dest->room--;
