@@ -24,22 +24,39 @@ struct ends {
 	__be16 sport, dport;
 };
 
-static struct sock *established4(struct net *net, const struct sk_buff *skb,
+/* What sockets are bound to.  Bridge netfilter runs PRE_ROUTING while the segment is
+ * still the bridge's: the device that it will have come by is known to the hook alone.
+ */
+static int device_of(const struct nf_hook_state *state, const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	if (unlikely(nf_bridge_info_exists(skb)))
+		return state->in->ifindex;
+#endif
+	return state->pf == NFPROTO_IPV6 ? inet6_iif(skb) : inet_iif(skb);
+}
+
+
+static struct sock *established4(const struct nf_hook_state *state, const struct sk_buff *skb,
 				 const struct ends *e)
 {
+	struct net *net = state->net;
+
 	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
 					 *(const __be32 *)e->saddr, e->sport,
 					 *(const __be32 *)e->daddr, ntohs(e->dport),
-					 inet_iif(skb), inet_sdif(skb));
+					 device_of(state, skb), inet_sdif(skb));
 }
 
-static struct sock *established6(struct net *net, const struct sk_buff *skb,
+static struct sock *established6(const struct nf_hook_state *state, const struct sk_buff *skb,
 				 const struct ends *e)
 {
 #if IS_ENABLED(CONFIG_IPV6)
+	struct net *net = state->net;
+
 	return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
 					  e->saddr, e->sport, e->daddr, ntohs(e->dport),
-					  inet6_iif(skb), inet6_sdif(skb));
+					  device_of(state, skb), inet6_sdif(skb));
 #else
 	return NULL;
 #endif
@@ -58,9 +75,9 @@ bool cb_demux_established(const struct cb_ctx *ctx)
 	struct sock *sk;
 
 	if (t->family == AF_INET6)
-		sk = established6(ctx->state->net, ctx->skb, &e);
+		sk = established6(ctx->state, ctx->skb, &e);
 	else
-		sk = established4(ctx->state->net, ctx->skb, &e);
+		sk = established4(ctx->state, ctx->skb, &e);
 	if (!sk)
 		return false;
 	sock_gen_put(sk);
@@ -124,11 +141,11 @@ noinline bool cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *st
 	if (state->pf == NFPROTO_IPV6) {
 		e.saddr = &ipv6_hdr(skb)->saddr;
 		e.daddr = &ipv6_hdr(skb)->daddr;
-		sk = established6(state->net, skb, &e);
+		sk = established6(state, skb, &e);
 	} else {
 		e.saddr = &ip_hdr(skb)->saddr;
 		e.daddr = &ip_hdr(skb)->daddr;
-		sk = established4(state->net, skb, &e);
+		sk = established4(state, skb, &e);
 	}
 	if (!sk)
 		return false;
@@ -145,7 +162,7 @@ static struct sock *find_listener4(const struct cb_ctx *ctx)
 	return __inet_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, ctx->skb,
 				      ctx->seg.thlen, t->saddr.a[0], t->sport,
 				      t->daddr.a[0], ntohs(t->dport),
-				      inet_iif(ctx->skb), inet_sdif(ctx->skb));
+				      device_of(ctx->state, ctx->skb), inet_sdif(ctx->skb));
 }
 
 static struct sock *find_listener6(const struct cb_ctx *ctx)
@@ -157,7 +174,7 @@ static struct sock *find_listener6(const struct cb_ctx *ctx)
 	return inet6_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, ctx->skb,
 				     ctx->seg.thlen, &t->saddr.in6, t->sport,
 				     &t->daddr.in6, ntohs(t->dport),
-				     inet6_iif(ctx->skb), inet6_sdif(ctx->skb));
+				     device_of(ctx->state, ctx->skb), inet6_sdif(ctx->skb));
 #else
 	return NULL;
 #endif

@@ -19,6 +19,9 @@ bool cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state, int 
 /* Who listens? NULL, or a TCP_LISTEN socket, valid until rcu_read_unlock(). */
 struct sock *cb_demux_listener(const struct cb_ctx *ctx);
 
+/* authopt.c: has the listener a TCP-MD5 key for the source? */
+bool cb_authopt_expected(struct cb_ctx *ctx);
+
 /* Is the destination address this host's? */
 bool cb_demux_is_local(const struct cb_ctx *ctx);
 
@@ -28,10 +31,12 @@ struct dst_entry *cb_demux_route(const struct cb_ctx *ctx, u8 tos);
 /* local.c: can the socket path make a child of this listener? */
 bool cb_local_serves(const struct sock *listener);
 
-/* offer.c: fills ctx->policy and ctx->dress. CB_ANSWER, or CB_PASS and why. */
+/* offer.c: fills ctx->policy and ctx->dress. CB_ANSWER, or why not: CB_PASS, or
+ * CB_DROP where the stack would drop as well.
+ */
 struct cb_decision cb_offer_local(struct cb_ctx *ctx);
 
-/* offer.c: is there a listener here for a cookie to serve? */
+/* offer.c: is there a listener here for a cookie to serve? CB_PASS if not. */
 struct cb_decision cb_offer_serves(struct cb_ctx *ctx);
 
 /* offer.c: the part of ctx->policy that an ACK is opened with; sysctls and the

@@ -51,7 +51,7 @@ static void note(const struct cb_ctx *ctx, enum cb_reason reason, bool observed)
 	if (reason == CB_R_NONE)
 		return;
 	if (ctx->state->hook == NF_INET_LOCAL_IN)
-		trace_cb_ack(&ctx->seg, service, reason, ctx->opened.isn);
+		trace_cb_ack(&ctx->seg, service, reason, ctx->seg.ack - 1);
 	else
 		trace_cb_verdict(&ctx->seg, service, reason);
 	cb_count(ctx->svc, reason, observed);

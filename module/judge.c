@@ -75,15 +75,14 @@ struct cb_decision cb_judge_cookie(struct cb_ctx *ctx)
 	return cb_handshake_ack(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms, &ctx->opened);
 }
 
-/* A refused ACK whose handshake may just be waiting is never reset: its echoed
- * timestamp is a fresh one of ours (a later segment of a first flight), or the
- * listener makes clients wait.
+/* A later segment of a first flight: it opens nothing, but echoes a fresh timestamp
+ * of ours.  What opens may be just ahead of it, in the list that it was received in
+ * or in a queue, so LOCAL_IN decides.  A blind sender does not get this far.
  */
-static bool may_wait(struct cb_ctx *ctx, enum cb_reason reason)
+static bool follows(const struct cb_ctx *ctx, enum cb_reason reason)
 {
-	if (reason == CB_R_BAD_COOKIE && (ctx->seg.opt.has & CB_OPT_TS))
-		return true;
-	return ctx->svc->ops->delays(ctx);
+	return reason == CB_R_BAD_COOKIE && (ctx->seg.opt.has & CB_OPT_TS) &&
+	       ctx->svc->ops->deliver && ctx->svc->spec.engage == COOKIEBOX_ENGAGE_ALWAYS;
 }
 
 static bool opens_nothing(enum cb_reason reason)
@@ -92,7 +91,9 @@ static bool opens_nothing(enum cb_reason reason)
 	       reason == CB_R_NO_TIMESTAMPS;
 }
 
-/* The look-up of may_wait() is for the few that the gate lets pass. */
+/* A refused ACK whose handshake may just be waiting for its listener is never reset;
+ * that look-up is for the few that the gate lets pass.
+ */
 static struct cb_decision judge_ack(struct cb_ctx *ctx)
 {
 	struct cb_decision d = cb_judge_cookie(ctx);
@@ -102,8 +103,10 @@ static struct cb_decision judge_ack(struct cb_ctx *ctx)
 		return ctx->svc->ops->opened(ctx);
 	if (!opens_nothing(d.reason))
 		return d;
+	if (follows(ctx, d.reason))
+		return cb_decide(CB_PASS, CB_R_NONE);
 	reset = judge_invalid(ctx, d.reason);
-	if (reset.action == CB_PASS && may_wait(ctx, d.reason))
+	if (reset.action == CB_PASS && ctx->svc->ops->delays(ctx))
 		return d;
 	return reset;
 }
@@ -139,24 +142,33 @@ static struct cb_decision judge_service(struct cb_ctx *ctx)
 /* Nothing is dropped but what was sent to somebody whom the mode serves: a
  * service of all ports sees what is forwarded and masqueraded as well.
  */
-struct cb_decision cb_judge(struct cb_ctx *ctx)
+static struct cb_decision if_served(struct cb_ctx *ctx, struct cb_decision d)
 {
-	struct cb_decision d = judge_service(ctx);
 	struct cb_decision o;
 
 	if (d.action != CB_DROP)
 		return d;
 	o = ctx->svc->ops->serves(ctx);
-	return o.action == CB_ANSWER ? d : o;
+	return o.action == CB_PASS ? o : d;
+}
+
+struct cb_decision cb_judge(struct cb_ctx *ctx)
+{
+	return if_served(ctx, judge_service(ctx));
 }
 
 /* A cookie that opens here was sealed by us, so it is honoured whatever the
- * engagement is by now.  What does not open is none of our business any more.
+ * engagement is by now.  What does not open is none of our business any more, but
+ * for what was let pass because it might follow one that does.
  */
 struct cb_decision cb_judge_delivery(struct cb_ctx *ctx)
 {
-	if (ctx->svc->ops->known(ctx) || cb_parse_header(ctx) != CB_R_NONE ||
-	    cb_judge_cookie(ctx).action != CB_REDEEM)
+	struct cb_decision d;
+
+	if (ctx->svc->ops->known(ctx) || cb_parse_header(ctx) != CB_R_NONE)
 		return cb_decide(CB_PASS, CB_R_NONE);
-	return ctx->svc->ops->deliver(ctx);
+	d = cb_judge_cookie(ctx);
+	if (d.action == CB_REDEEM)
+		return ctx->svc->ops->deliver(ctx);
+	return follows(ctx, d.reason) ? if_served(ctx, d) : cb_decide(CB_PASS, CB_R_NONE);
 }

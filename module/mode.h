@@ -65,7 +65,7 @@ struct cb_mode_ops {
 	struct cb_decision (*sealed_by)(struct cb_ctx *ctx);
 	/* May a handshake of this destination just be waiting to be redeemed? */
 	bool (*delays)(struct cb_ctx *ctx);
-	/* Is the destination one that the mode serves? CB_ANSWER, or CB_PASS and why. */
+	/* Is the destination one that the mode serves? CB_PASS if not, and why. */
 	struct cb_decision (*serves)(struct cb_ctx *ctx);
 	/* SYN: may it be answered? Fills ctx->policy. CB_ANSWER: go on. */
 	struct cb_decision (*offer)(struct cb_ctx *ctx);

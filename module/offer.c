@@ -20,6 +20,7 @@
 
 #define DEST_SLOTS	32u
 #define DEST_LIFE_MS	100
+#define FULL_LIFE_MS	1	/* of an accept queue that was found full */
 
 struct dest {
 	struct cb_addr daddr;
@@ -29,12 +30,14 @@ struct dest {
 	int sdif;
 	u16 space;			/* most that may be announced, bytes, not rounded */
 	u16 window[2];			/* what the stack announces: [1] with timestamps */
+	u32 room;			/* offers until the accept queue is looked at again */
 	struct cb_dress dress;		/* mark: the listener's only */
 	struct cb_policy policy;	/* but for what differs between SYNs and services */
 	__be16 dport;
 	u8 family;
 	u8 reason;			/* CB_R_NONE: may be answered */
 	bool has_keys;			/* TCP-MD5 or TCP-AO */
+	bool mptcp;
 };
 
 static DEFINE_PER_CPU(struct dest, dests[DEST_SLOTS]);
@@ -161,6 +164,24 @@ static void ask_route(struct dest *d, struct cb_ctx *ctx, const struct sock *sk)
 	fill_window(d, ctx->state->net, space_of(sk, clamp), initrwnd);
 }
 
+/* As the stack drops SYNs while the accept queue is full (tcp_conn_request()), and
+ * for a reason of our own: nobody repeats a SYN-ACK whose ACK finds the queue full,
+ * so a client that waits for the server to speak would wait for ever.
+ */
+static enum cb_reason ask_queue(struct dest *d, const struct cb_ctx *ctx, const struct sock *sk)
+{
+	u32 queued = READ_ONCE(sk->sk_ack_backlog);
+	u32 limit = READ_ONCE(sk->sk_max_ack_backlog);
+
+	if (queued <= limit) {
+		d->room = limit - queued + 1;
+		return CB_R_NONE;
+	}
+	/* Another member of a group may have room. */
+	d->until_ms = ctx->now_ms + (sk->sk_reuseport ? 0 : FULL_LIFE_MS);
+	return CB_R_QUEUE_FULL;
+}
+
 /* Returns what to note as the reason. */
 static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
 {
@@ -177,11 +198,12 @@ static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
 	dress_of(&d->dress, ctx, sk);
 	d->has_keys = has_keys(sk);
 	ask_sysctls(&d->policy, ctx->state->net);
+	d->mptcp = sk_is_mptcp(sk);
 	ask_route(d, ctx, sk);
-	return CB_R_NONE;
+	return ask_queue(d, ctx, sk);
 }
 
-static const struct dest *find_dest(struct cb_ctx *ctx)
+static struct dest *find_dest(struct cb_ctx *ctx)
 {
 	const struct cb_tuple *t = &ctx->seg.tuple;
 	u64 net_cookie = ctx->state->net->net_cookie;
@@ -194,7 +216,7 @@ static const struct dest *find_dest(struct cb_ctx *ctx)
 	if (d->net_cookie == net_cookie && d->daddr.q[0] == t->daddr.q[0] &&
 	    d->daddr.q[1] == t->daddr.q[1] && d->dport == t->dport &&
 	    d->family == t->family && d->ifindex == ifindex &&
-	    ctx->now_ms < d->until_ms && d->sdif == sdif_of(ctx))
+	    ctx->now_ms < d->until_ms && d->room && d->sdif == sdif_of(ctx))
 		return d;
 	*d = (struct dest) {
 		.net_cookie = net_cookie,
@@ -203,6 +225,7 @@ static const struct dest *find_dest(struct cb_ctx *ctx)
 		.family = t->family,
 		.ifindex = ifindex,
 		.sdif = sdif_of(ctx),
+		.room = U32_MAX,
 		.until_ms = ctx->now_ms + DEST_LIFE_MS,
 	};
 	d->reason = ask_host(d, ctx);
@@ -281,6 +304,8 @@ static struct cb_decision serves(const struct cb_ctx *ctx, const struct dest *de
 {
 	struct cb_decision d = { .action = CB_PASS, .reason = dest->reason };
 
+	if (d.reason == CB_R_QUEUE_FULL)
+		d.action = CB_DROP;
 	if (d.reason != CB_R_NONE)
 		return d;
 	if (!READ_ONCE(ctx->state->net->ipv4.sysctl_tcp_syncookies))
@@ -299,16 +324,22 @@ struct cb_decision cb_offer_serves(struct cb_ctx *ctx)
  * cb_offer_local() - may a segment for a local listener be answered, and how?
  * @ctx:	header and options parsed; policy and dress are filled in
  *
- * Context: softirq, rcu_read_lock().  Return: CB_ANSWER, or CB_PASS and
- * NOT_LOCAL, NO_LISTENER, LISTENER_UNSUPPORTED or SYNCOOKIES_OFF.
+ * Context: softirq, rcu_read_lock().  Return: CB_ANSWER; CB_PASS and NOT_LOCAL,
+ * NO_LISTENER, LISTENER_UNSUPPORTED, AUTH_PASSED or SYNCOOKIES_OFF; or CB_DROP and QUEUE_FULL.
  */
 struct cb_decision cb_offer_local(struct cb_ctx *ctx)
 {
-	const struct dest *dest = find_dest(ctx);
+	struct dest *dest = find_dest(ctx);
 	struct cb_decision d = serves(ctx, dest);
 
 	if (d.action != CB_ANSWER)
 		return d;
+	/* The stack knows the connection by its token, and resets if there is none. */
+	if (dest->mptcp && (ctx->seg.opt.has & CB_OPT_JOIN))
+		return cb_decide(CB_PASS, CB_R_LISTENER_UNSUPPORTED);
+	if (dest->has_keys && !(ctx->seg.opt.has & CB_OPT_AUTH) && cb_authopt_expected(ctx))
+		return cb_decide(CB_PASS, CB_R_AUTH_PASSED);
+	dest->room--;
 	fill_policy(ctx, dest);
 	fill_dress(ctx, dest);
 	return d;

@@ -22,6 +22,7 @@ enum opt_kind {
 	OPT_FASTOPEN = 34,	/* RFC 7413 */
 };
 
+#define MPTCP_JOIN	1	/* RFC 8684 3.2 */
 #define MAX_WSCALE	14	/* RFC 7323 2.3 */
 #define TS_ALIGNED	0x0101080aU	/* NOP, NOP, timestamps, 10 */
 #define TS_ALIGNED_LEN	12
@@ -94,6 +95,8 @@ static bool read_option(struct cb_options *opt, const u8 *p, bool syn)
 		break;
 	case OPT_MPTCP:
 		opt->has |= CB_OPT_MPTCP;
+		if (p[2] >> 4 == MPTCP_JOIN)
+			opt->has |= CB_OPT_JOIN;
 		break;
 	case OPT_FASTOPEN:
 		opt->has |= CB_OPT_FASTOPEN;

@@ -34,7 +34,7 @@
 	R(LISTENER_UNSUPPORTED, listener_unsupported, PASS, \
 	  "listener has a feature a cookie cannot serve (see the documentation); the stack answers") \
 	R(AUTH_PASSED, auth_passed, PASS, \
-	  "SYN carries TCP-MD5 or TCP-AO and the listener has keys; the stack answers") \
+	  "SYN carries TCP-MD5 or TCP-AO, or should, and the listener has keys; the stack decides") \
 	R(NOT_OURS, not_ours, PASS, \
 	  "segment belongs to nothing known here; the stack answers with its own RST") \
 	R(BAD_COOKIE, bad_cookie, DROP, \

@@ -38,6 +38,7 @@ struct cb_tuple {
 #define CB_OPT_AUTH		BIT(4)	/* TCP-MD5 (19) or TCP-AO (29) */
 #define CB_OPT_MPTCP		BIT(5)
 #define CB_OPT_FASTOPEN		BIT(6)
+#define CB_OPT_JOIN		BIT(7)	/* MPTCP: one more path of a connection */
 
 struct cb_options {
 	u32 tsval;		/* host order */

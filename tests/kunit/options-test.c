@@ -46,6 +46,7 @@ static const struct option_case {
 	{ "MD5", 20, { 19, 18 }, CB_R_NONE, CB_OPT_AUTH, 0, 0 },
 	{ "AO", 16, { 29, 16 }, CB_R_NONE, CB_OPT_AUTH, 0, 0 },
 	{ "MPTCP", 4, { 30, 4, 1, 1 }, CB_R_NONE, CB_OPT_MPTCP, 0, 0 },
+	{ "MPTCP, one more path", 4, { 30, 4, 0x10, 1 }, CB_R_NONE, CB_OPT_MPTCP | CB_OPT_JOIN, 0, 0 },
 	{ "Fast Open request", 4, { 34, 2, 1, 1 }, CB_R_NONE, CB_OPT_FASTOPEN, 0, 0 },
 	{ "scale 15 is 14", 4, { 3, 3, 15, 0 }, CB_R_NONE, CB_OPT_WSCALE, 0, 14 },
 	{ "scale 255 is 14", 4, { 3, 3, 255, 0 }, CB_R_NONE, CB_OPT_WSCALE, 0, 14 },

@@ -31,7 +31,8 @@ ipt_* ip6t_* ip_set* ip_vs* sch_* cls_* act_* em_* inet_diag tcp_diag udp_diag m
 netlink_diag unix_diag af_packet_diag tcp_bbr tcp_dctcp tcp_vegas xfrm* esp4 esp6 ah4 ah6
 virtio_pci virtio_console
 virtio_net virtio_blk virtio_rng squashfs overlay loop pktgen libcrc32c crc32c* psmouse_none
-ip_tunnel ipip sit ip_gre gre ip6_tunnel wireguard md5 authenc cbc""".split()
+ip_tunnel ipip sit ip_gre gre ip6_tunnel wireguard md5 authenc cbc
+crypto_null""".split()
 
 PYTHON_SKIP = re.compile(r"/(test|tests|idlelib|lib2to3|ensurepip|tkinter|turtledemo|pydoc_data|"
                          r"config-3[^/]*|dist-packages|unittest/test|distutils)(/|$)")

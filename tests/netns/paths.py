@@ -1,0 +1,186 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""The ways to a listener; paths.sh lays them and starts this."""
+
+import os
+import socket
+import sys
+
+sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")]
+
+from listen import (ANY, LIMIT, V6, Info, accept, case, connect, ended, enter, how,  # noqa: E402
+                    listen, nobody, pump, receive, reply, run, serve, sysctl, tcp, where)
+
+HAVE = os.environ.get("HAVE", "").split()
+DEFER = (socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
+SO_TIMESTAMP = 29
+NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def server_on(subnet, host=2):
+    return f"fd3{subnet}::{host}" if V6 else f"10.3{subnet}.0.{host}"
+
+
+def device(name):
+    return socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode()
+
+
+def link_local(name, dev):
+    enter(name)
+    with open("/proc/thread-self/net/if_inet6", encoding="ascii") as handle:
+        for line in handle:
+            address, _, _, scope, _, found = line.split()
+            if scope == "20" and found == dev:
+                return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))
+    raise OSError(f"{name} has no link-local address on {dev}")
+
+
+def ordinary(address, *options):
+    """Data both ways, on a connection of that listener."""
+    def served(port):
+        with listen(port, ANY, *options) as listener:
+            return serve(listener, connect(port, address), 60000)
+    return served
+
+
+def both_replies(what, path, address, *options):
+    for kind in ("route", "reflect"):
+        case(f"{what}, reply {kind}", when=path in HAVE, service=reply(kind))(
+            ordinary(address, *options))
+
+
+both_replies("checksums never computed", "partial", server_on(1))
+both_replies("VLAN", "vlan", server_on(5))
+both_replies("bridge", "bridge", server_on(3))
+both_replies("vxlan", "vxlan", server_on(6))
+both_replies("vxlan by metadata", "vxlan", server_on(7))
+both_replies("listener bound to the VLAN", "vlan", server_on(5), device("s1.10"))
+
+
+# --- Bridge netfilter: PRE_ROUTING runs while the segment is still the bridge's -----------------
+
+def bridge_netfilter(function):
+    """With net.bridge.bridge-nf-call-iptables=1."""
+    def switched(port):
+        for table in ("iptables", "ip6tables"):
+            sysctl("server", f"net.bridge.bridge-nf-call-{table}", 1)
+        try:
+            return function(port)
+        finally:
+            for table in ("iptables", "ip6tables"):
+                sysctl("server", f"net.bridge.bridge-nf-call-{table}", 0)
+    return switched
+
+
+def bridged(what, function, **how_so):
+    case(f"bridge-nf-call-iptables: {what}", when="bridge-nf" in HAVE, **how_so)(
+        bridge_netfilter(function))
+
+
+for how_back in ("route", "reflect"):
+    bridged(f"wildcard listener, reply {how_back}", ordinary(server_on(3)),
+            service=reply(how_back))
+bridged("listener bound to the bridge", ordinary(server_on(3), device("br0")))
+
+
+def bridged_local(port):
+    with listen(port) as listener:
+        return serve(listener, connect(port, link_local("server", "br0") + "%c3"), 60000)
+
+
+if V6:
+    case("bridge: link-local", when="bridge" in HAVE)(bridged_local)
+    bridged("link-local", bridged_local)
+
+
+def bridged_beside(port):
+    """Two listeners, one for the bridge alone: who is chosen must not depend on the hook."""
+    both = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    with listen(port, ANY, both) as other, listen(port, ANY, both, device("br0")) as listener, \
+            connect(port, server_on(3)) as client:
+        got = not nobody(listener)
+        with accept(listener if got else other) as child:
+            return {"bridge's": got, "data": pump(client, child, 60000)}
+
+
+bridged("a wildcard listener and one bound to the bridge", bridged_beside)
+
+
+# --- GRO ----------------------------------------------------------------------------------------
+
+@case("GRO", when="gro" in HAVE)
+def gro(port):
+    return ordinary(server_on(2))(port)
+
+
+@case("GRO: small writes that follow the ACK in one burst", when="gro" in HAVE)
+def gro_burst(port):
+    with listen(port) as listener, connect(port, server_on(2), NODELAY) as client:
+        for number in range(6):
+            client.send(bytes([65 + number]) * 100)
+        with accept(listener) as child:
+            data = receive(child, 600)
+            return {"data": data == b"".join(bytes([65 + n]) * 100 for n in range(6)),
+                    "retransmitted": Info(client).total_retrans}
+
+
+@case("GRO: deferred accept, merged first flight", when="gro" in HAVE,
+      counts={"syn_answered": 1, "cookie_accepted": 1, "deferred": (0, 9)})
+def gro_deferred(port):
+    with listen(port, ANY, DEFER) as listener, connect(port, server_on(2)) as client:
+        client.sendall(b"x" * 12000)
+        with accept(listener) as child:
+            return {"data": len(receive(child, 12000)),
+                    "retransmitted": Info(client).total_retrans}
+
+
+# --- fq, tcpdump, tc ----------------------------------------------------------------------------
+
+def stamped(function):
+    """While somebody in the namespace wants time stamps, as a capture does."""
+    def watched(port):
+        enter("server")
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3) as watcher:
+            watcher.bind(("s4", 3))
+            watcher.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
+            return function(port)
+    return watched
+
+
+for how_back in ("route", "reflect"):
+    case(f"fq under a capture, ingress by ifb, egress mirrored, reply {how_back}",
+         when="disciplines" in HAVE, service=reply(how_back))(stamped(ordinary(server_on(4))))
+
+
+# --- IPsec --------------------------------------------------------------------------------------
+
+def connect_from(source, address, port, limit=LIMIT):
+    client = tcp("client")
+    client.bind(where(source, 0))
+    client.settimeout(limit)
+    client.connect(where(address, port))
+    client.settimeout(LIMIT)
+    return client
+
+
+for how_back in ("route", "reflect"):
+    @case(f"IPsec, reply {how_back}", when="ipsec" in HAVE, service=reply(how_back))
+    def ipsec(port):
+        with listen(port) as listener:
+            return serve(listener, connect_from(server_on(8, 1), server_on(8), port), 60000)
+
+
+@case("IPsec: a client without it is not accepted", when="ipsec" in HAVE,
+      counts={"reply_failed": (0, 3), "no_route": (0, 3), "syn_answered": (0, 3),
+              "bad_source": (0, 3)},        # the route of what IPsec holds back leads to lo
+      stock={"result": "TimeoutError", "accepted": False})
+def ipsec_without(port):
+    with listen(port) as listener:
+        result, client = how(connect_from, server_on(8, 3), server_on(8), port, limit=1.3)
+        outcome = {"result": result, "accepted": not nobody(listener)}
+        if client:
+            outcome["end"] = ended(client)
+        return outcome
+
+
+run()
