@@ -191,7 +191,7 @@ def disagreements(stack, module):
 
 def relation(what, stack, module):
     """What the module's value is, beside the stack's, where the numbers themselves say little."""
-    if what == "syn.window" and stack * .9 <= module <= stack * 1.02 and isinstance(module, int):
+    if what == "syn.window" and stack * .9 <= module <= stack * 1.025 and isinstance(module, int):
         return "near"
     if what.endswith(".snd-mss") and isinstance(module, int):
         return "more" if module > stack else "less" if module >= stack - 40 else str(module)
