@@ -245,7 +245,7 @@ def cases(seed, count, src, dst, dport):
         layout = names[number] if number < len(names) else rng.choice(names)
         options, win = RECORDED[layout]
         syn = Packet(src, dst, 1024 + number % 60000, dport, SYN, rng.randrange(1 << 32), win=win,
-                     options=bytes.fromhex(options), ipid=number % 0x1000 + 1)
+                     options=bytes.fromhex(options), ipid=number % 0x1fff + 1)
         changes, where = [], rng.choice(("syn", "syn", "ack", "ack", "both"))
         ack_seed = rng.randrange(1 << 32)
         if number >= len(names):
