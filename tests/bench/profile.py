@@ -10,6 +10,7 @@ PARTS = [(part, re.compile(f"^({names})")) for part, names in (
     ("the benchmark itself", r"measure|hand_over|swallow|read_tsc|ktime_get"),
     ("receive, IP input", r"netif_receive|__netif_receive|ip_rcv|ip_local_deliver|ip6_rcv|ipv6_rcv|"
      r"ip6_input|ip6_protocol|skb_defer_rx|tcp_v[46]_(early_demux|rcv)$|eth_type|raw_local"),
+    ("locks, RCU", r"__rcu|_raw_|__local_bh|rcu_|preempt|__list"),
     ("memory", r"__slab|slab_|kmem_cache|kfree|__kfree|kmalloc|__kmalloc|skb_release|skb_free|"
      r"put_cpu_partial|dev_kfree|consume_skb|__alloc_skb|napi_|sk_skb_reason|page_frag|__free_pages|"
      r"free_unref|get_partial|___slab|memset|__memset|dev_consume|build_skb|mod_memcg|get_page"),
@@ -18,10 +19,10 @@ PARTS = [(part, re.compile(f"^({names})")) for part, names in (
     ("parse", r"cb_parse|cb_options|cb_segment|read_timestamps|line_of|csum|nf_checksum|nf_ip6?_check"),
     ("known tuple?", r"cb_demux_est|known|inet6?_ehash|__inet6?_lookup_est|find_established"),
     ("listener, what to offer", r"cb_offer|cb_demux_list|__inet6?_lookup_list|inet6?_lookup_list|"
-     r"inet6?_lhash|inet_lhash|sdif_of|delays|find_listener|cb_demux_is_local|is_local"),
-    ("hooks, service, counting", r"nf_hook|pre_routing|local_in|cb_service|cb_hooks|judge|open_ack|"
+     r"inet6?_lhash|inet_lhash|sdif_of|delays|find_listener|find_dest|cb_dest|cb_demux_is_local|is_local"),
+    ("hooks, service, counting", r"nf_hook|pre_routing|local_in|cb_service|cb_hooks|judge|cb_judge|protect|open_ack|"
      r"carry_out|cb_count|deliver|cb_gate|cb_local|ipv[46]_conntrack|nf_|ct_"),
-    ("build the reply", r"build|put_|take_buffer|scrub|cb_reply|reflect|route_out|ip_send_check|"
+    ("build the reply", r"build|cb_build|put_|take_buffer|scrub|cb_reply|reflect|route_out|ip_send_check|"
      r"skb_put|skb_trim|skb_push|memcpy|ip6_make"),
     ("route", r"cb_demux_route|route[46]|fib|ip_route|__ip_route|ip6_route|ip6_pol|ip6_dst|xfrm|"
      r"find_exception|dst_|rt6|ipv6_|__ipv6|find_match|__find_rr|rt_|ip6_hold|ip6_rt|inet_addr"),
@@ -74,7 +75,7 @@ def functions(counts, symbols, segments):
 
 
 def part_of(name):
-    return next((part for part, names in PARTS if names.match(name)), "locks, RCU, rest")
+    return next((part for part, names in PARTS if names.match(name)), "the rest")
 
 
 def budget(lines):

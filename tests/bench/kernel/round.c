@@ -16,7 +16,7 @@
 #include "bench.h"
 
 #define BACKLOG		4096
-#define CHILDREN	8192	/* kept open at a time */
+#define CHILDREN	2048	/* kept open at a time; their data must fit into tcp_mem */
 #define ROUNDS_MAX	1024
 #define FEW_PREFIXES	16	/* bad ACKs come from so many, as a gate per prefix sees them */
 
