@@ -151,6 +151,6 @@ class Socket:
         if kind == ERROR and not flags & 0x100:         # NLM_F_CAPPED: the request is left out
             skip = 4 + struct.unpack("=I", body[4:8])[0]
         info = parse(body[(skip + 3) & ~3:])
-        sentence = info.get(1, [b""])[0].rstrip(b"\0").decode()
+        sentence = info.get(1, [b""])[0].rstrip(b"\0").decode(errors="replace")
         offset = struct.unpack("=I", info[2][0])[0] if 2 in info else None
         raise Refused(error, sentence, offset)
