@@ -84,10 +84,11 @@ class Refused(Exception):
 class Socket:
     """A generic netlink socket of the family cookiebox."""
 
-    def __init__(self, size=32768):
+    def __init__(self, size=32768, port=0):
         self.size = size        # of receive buffers; the kernel makes dumps as large as one was
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
         self.sock.setsockopt(270, 11, 1)        # NETLINK_EXT_ACK
+        self.sock.bind((port, 0))
         self.sock.settimeout(10)
         self.family, self.groups, self.interrupted = 16, {}, False
         reply = self.request(3, text(2, "cookiebox"))[0]        # CTRL_CMD_GETFAMILY
