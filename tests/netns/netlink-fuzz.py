@@ -17,7 +17,7 @@ import policy  # noqa: E402
 from genl import C, DUMP, NESTED, Refused, Socket, attr, nest, text, u8, u16, u32  # noqa: E402
 
 LONG = os.environ.get("LONG") == "1"
-ROUNDS = 60000 if LONG else 300 if os.environ.get("PLATFORM") == "vm" else 1500
+ROUNDS = 40000 if LONG else 300 if os.environ.get("PLATFORM") == "vm" else 1500
 NAME, PORT, ENGAGE = (C["A_SERVICE_" + n] for n in ("NAME", "PORT_MIN", "ENGAGE"))
 OFF = u8(ENGAGE, C["ENGAGE_OFF"])
 WEB = text(NAME, "web") + u16(PORT, 80) + OFF
