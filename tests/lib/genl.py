@@ -84,10 +84,11 @@ class Refused(Exception):
 class Socket:
     """A generic netlink socket of the family cookiebox."""
 
-    def __init__(self, size=32768):
+    def __init__(self, size=32768, port=0):
         self.size = size        # of receive buffers; the kernel makes dumps as large as one was
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
         self.sock.setsockopt(270, 11, 1)        # NETLINK_EXT_ACK
+        self.sock.bind((port, 0))
         self.sock.settimeout(10)
         self.family, self.groups, self.interrupted = 16, {}, False
         reply = self.request(3, text(2, "cookiebox"))[0]        # CTRL_CMD_GETFAMILY
@@ -151,6 +152,6 @@ class Socket:
         if kind == ERROR and not flags & 0x100:         # NLM_F_CAPPED: the request is left out
             skip = 4 + struct.unpack("=I", body[4:8])[0]
         info = parse(body[(skip + 3) & ~3:])
-        sentence = info.get(1, [b""])[0].rstrip(b"\0").decode()
+        sentence = info.get(1, [b""])[0].rstrip(b"\0").decode(errors="replace")
         offset = struct.unpack("=I", info[2][0])[0] if 2 in info else None
         raise Refused(error, sentence, offset)

