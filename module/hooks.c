@@ -136,21 +136,37 @@ static unsigned int pre_routing(struct cb_ctx *ctx)
 	return carry_out(ctx, cb_judge(ctx));
 }
 
+/* Segments come in softirq, but for those that NFQUEUE gives back. */
+static bool stop_softirq(void)
+{
+	if (likely(softirq_count()))
+		return false;
+	local_bh_disable();
+	return true;
+}
+
+static void let_softirq(bool stopped)
+{
+	if (stopped)
+		local_bh_enable();
+}
+
 /* To a port that some service has. */
 static noinline unsigned int protect(struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
+	bool stopped;
 
 	if (!begin(&ctx, skb, state))
 		return NF_ACCEPT;
 	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
 	if (!ctx.svc)
 		return NF_ACCEPT;
-	local_bh_disable();
+	stopped = stop_softirq();
 	if (!was_ruled(&ctx))
 		verdict = pre_routing(&ctx);
-	local_bh_enable();
+	let_softirq(stopped);
 	return verdict;
 }
 
@@ -179,21 +195,22 @@ unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *state,
 			   const struct cb_service *svc)
 {
-	unsigned int verdict;
 	struct cb_ctx ctx CB_UNINITIALIZED;
+	unsigned int verdict;
+	bool stopped;
 
 	if (!ours(skb, state) || !begin(&ctx, skb, state))
 		return NF_ACCEPT;
 	if (cb_is_bare_ack(ctx.seg.flags) && cb_demux_early(skb, state, ctx.seg.thoff))
 		return NF_ACCEPT;
 	ctx.svc = svc;
-	local_bh_disable();
+	stopped = stop_softirq();
 	verdict = pre_routing(&ctx);
 	if (verdict == NF_ACCEPT) {
 		this_cpu_write(ruled.skb, skb);
 		this_cpu_write(ruled.ports, ports_of(&ctx));
 	}
-	local_bh_enable();
+	let_softirq(stopped);
 	return verdict;
 }
 
@@ -213,6 +230,7 @@ static noinline unsigned int redeem(struct sk_buff *skb, const struct nf_hook_st
 {
 	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
+	bool stopped;
 
 	if (skb->pkt_type != PACKET_HOST || !begin(&ctx, skb, state) ||
 	    !cb_is_bare_ack(ctx.seg.flags))
@@ -220,11 +238,11 @@ static noinline unsigned int redeem(struct sk_buff *skb, const struct nf_hook_st
 	ctx.svc = cb_service_delivery(ctx.cbn, skb, &ctx.seg.tuple);
 	if (!ctx.svc || !ctx.svc->ops->deliver)
 		return NF_ACCEPT;
-	local_bh_disable();
+	stopped = stop_softirq();
 	if (prepare(&ctx))
 		verdict = carry_out(&ctx, skb->sk ? judge_diverted(&ctx) :
 						    cb_judge_delivery(&ctx));
-	local_bh_enable();
+	let_softirq(stopped);
 	return verdict;
 }
 

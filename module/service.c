@@ -97,7 +97,7 @@ const struct cb_service *cb_service_match(const struct cb_net *cbn, u32 mark,
 	u16 port = ntohs(tuple->dport);
 	unsigned int v6, i;
 
-	if (!t->n || !test_bit(port, t->ports))
+	if (unlikely(!t->n || !test_bit(port, t->ports)))
 		return NULL;
 	svc = t->n_marked ? match_mark(t, mark, tuple, port) : NULL;
 	v6 = tuple->family == AF_INET6;
