@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 
 import tcpscript  # noqa: E402
 from tcpclient import random32  # noqa: E402
