@@ -8,7 +8,7 @@ Each case names where the rule stands that the stack and cookiebox must both fol
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 
 import tcpscript  # noqa: E402
 from tcpwire import MASK, before  # noqa: E402

@@ -6,12 +6,14 @@ What the kernel still knows of the tuple decides (RFC 9293 3.5.1, 3.6.1; RFC 619
 such SYNs are the stack's, with cookiebox and without. Where the kernel knows nothing, a cookie answers.
 """
 
+import errno
 import os
 import socket
 import struct
 import sys
+import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 
 import tcpscript  # noqa: E402
 from tcpclient import random32  # noqa: E402
@@ -330,16 +332,29 @@ else:           # with timestamps: as the kernel's client, below
     many("each end closes in turn", EACH, {0: "no timestamps"})
 
 
+def connected(side):
+    """A socket of the client's kernel; as soon as that has done with the one before."""
+    end = time.monotonic() + tcpscript.PATIENCE
+    while True:
+        client = side.client.wire.foreign_socket(side.app.family, socket.SOCK_STREAM)
+        client.settimeout(tcpscript.PATIENCE)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(("", 20000 + side.app.port))
+        try:
+            client.connect((side.spec.server, side.app.port))
+            return client
+        except OSError as problem:
+            client.close()
+            if problem.errno != errno.EADDRNOTAVAIL or time.monotonic() > end:
+                raise
+
+
 @CASES.named(f"{TIMES} connections from one port of the kernel's", forms={1: "its own options"})
 def kernel_client(side):
     """Every second one is reset, so that a TIME_WAIT and nothing at all is what the next one meets."""
     opened = again = 0
     for turn in range(TIMES):
-        with side.client.wire.foreign_socket(side.app.family, socket.SOCK_STREAM) as client:
-            client.settimeout(tcpscript.PATIENCE)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            client.bind(("", 20000 + side.app.port))
-            client.connect((side.spec.server, side.app.port))
+        with connected(side) as client:
             side.cookies += bool(side.engaged and turn % 2 == 0)
             client.send(b"ask")
             side.app.accept()
