@@ -3,9 +3,10 @@
  * The gate: may this source prefix be answered once more?
  *
  * Owns a fixed table of token buckets, one word each, chosen by a keyed hash of
- * the source prefix (/24, /64); HalfSipHash or SipHash-1-3, as hash tables have it.  Every decision that lets somebody outside see
- * whether we answered asks here, so that none of them has a limit of its own or
- * a global one (CVE-2016-5696).  Prefixes that share a bucket share its tokens.
+ * the source prefix (/24, /64), as hash tables have it (hsiphash).  Every decision
+ * that lets somebody outside see whether we answered asks here, so that none of
+ * them has a limit of its own or a global one (CVE-2016-5696).  Prefixes that share
+ * a bucket share its tokens.
  *
  * Invariants: no lock, no division, nothing grows.  A word is changed with one
  * compare-and-exchange; whoever loses the race is refused, which errs on the

@@ -126,7 +126,7 @@ static bool was_ruled(const struct cb_ctx *ctx)
  */
 static bool ours(const struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return skb->pkt_type == PACKET_HOST && state->in && !netif_is_l3_slave(state->in);
+	return skb->pkt_type == PACKET_HOST && !netif_is_l3_slave(state->in);
 }
 
 static unsigned int pre_routing(struct cb_ctx *ctx)

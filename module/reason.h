@@ -26,7 +26,7 @@
 	R(NO_LISTENER, no_listener, PASS, \
 	  "nobody listens on the destination; the stack answers as for any closed port") \
 	R(NOT_LOCAL, not_local, PASS, \
-	  "destination is not an address of this host, so local mode has nothing to do") \
+	  "destination is no address of this host, or NAT, TPROXY or routing takes it elsewhere") \
 	R(SYNCOOKIES_OFF, syncookies_off, PASS, \
 	  "net.ipv4.tcp_syncookies is 0, so this kernel would reset the ACK; set it to 1 or 2") \
 	R(MSS_TOO_LOW, mss_too_low, PASS, \
@@ -60,7 +60,7 @@
 	R(QUEUE_FULL, queue_full, DROP, \
 	  "listener's accept queue is full; the client will retransmit") \
 	R(REFUSED_BY_HOST, refused_by_host, DROP, \
-	  "socket filter, IPsec policy, TCP-MD5 or security module of the listener said no") \
+	  "firewall rules, socket filter, IPsec policy, TCP-MD5 or security module said no") \
 	R(NO_MEMORY, no_memory, DROP, \
 	  "memory for the reply or for the connection was refused") \
 	R(NO_ROUTE, no_route, DROP, \

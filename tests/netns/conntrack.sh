@@ -118,7 +118,7 @@ nothing_before()
 # What the rules refuse as NEW stays refused, however good the cookie.
 refused()
 {
-	local refused before=$1
+	local refused before
 	rules "ct state established accept" "tcp dport 80 ct state new drop"
 	refused=$(stat_of refused_by_host) before=$(stat_of cookie_accepted)
 	WAIT=2 hold 41000
