@@ -176,7 +176,7 @@ for how_back in ("route", "reflect"):
       stock={"result": "TimeoutError", "accepted": False})
 def ipsec_without(port):
     with listen(port) as listener:
-        result, client = how(connect_from, server_on(8, 3), server_on(8), port, limit=1.3)
+        result, client = how(connect_from, server_on(8, 3), server_on(8), port, limit=0.5)
         outcome = {"result": result, "accepted": not nobody(listener)}
         if client:
             outcome["end"] = ended(client)
