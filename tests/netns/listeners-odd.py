@@ -18,7 +18,7 @@ from listen import (AF, ANY, CLIENT, SERVER, V6, accept, case, connect, ends, en
 MPTCP, SOL_MPTCP, MPTCP_INFO = 262, 284, 1
 TCP_MD5SIG, MSG_FASTOPEN = 14, 0x20000000
 ONE = {"syn_answered": 1, "cookie_accepted": 1}
-SILENT = 1.3            # seconds in which a connect that nobody answers sends a second SYN
+SILENT = 0.4            # seconds after which a connect counts as not answered
 
 
 # --- MPTCP ------------------------------------------------------------------------------------

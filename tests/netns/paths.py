@@ -136,20 +136,24 @@ def gro_deferred(port):
 
 # --- fq, tcpdump, tc ----------------------------------------------------------------------------
 
-def stamped(function):
-    """While somebody in the namespace wants time stamps, as a capture does."""
+def captured(function, device):
+    """While somebody captures there: segments of all devices get time stamps,
+    and those of that device are shared with the capture.
+    """
     def watched(port):
         enter("server")
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3) as watcher:
-            watcher.bind(("s4", 3))
+            watcher.bind((device, 3))
             watcher.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
             return function(port)
     return watched
 
 
 for how_back in ("route", "reflect"):
-    case(f"fq under a capture, ingress by ifb, egress mirrored, reply {how_back}",
-         when="disciplines" in HAVE, service=reply(how_back))(stamped(ordinary(server_on(4))))
+    for at, said in (("s4", "its device"), ("lo", "another device")):
+        case(f"fq with a capture of {said}, ingress by ifb, egress mirrored, reply {how_back}",
+             when="disciplines" in HAVE, service=reply(how_back))(
+                 captured(ordinary(server_on(4)), at))
 
 
 # --- IPsec --------------------------------------------------------------------------------------
@@ -176,7 +180,7 @@ for how_back in ("route", "reflect"):
       stock={"result": "TimeoutError", "accepted": False})
 def ipsec_without(port):
     with listen(port) as listener:
-        result, client = how(connect_from, server_on(8, 3), server_on(8), port, limit=1.3)
+        result, client = how(connect_from, server_on(8, 3), server_on(8), port, limit=0.5)
         outcome = {"result": result, "accepted": not nobody(listener)}
         if client:
             outcome["end"] = ended(client)

@@ -12,7 +12,7 @@
 #   c1.10 ─ s1.10            VLAN on it
 #   c2 ──── s2               GRO: single segments sent in bursts, merged and handed over in lists
 #   c3 ──── s3 in bridge br0 without and with bridge-nf-call-iptables
-#   c4 ──── s4               fq, under tcpdump; ingress through ifb, egress mirrored
+#   c4 ──── s4               fq, captured; ingress through ifb, egress mirrored
 #   vx ──── vx, vy ─ vy      vxlan over c0, s0: with a remote end; with a route's metadata
 #   c0 ──── s0               IPsec, transport mode, for addresses of their own
 . "$(dirname "$0")/../lib/lib.sh"
@@ -144,5 +144,4 @@ have disciplines disciplines
 have vxlan vxlan
 have ipsec ipsec
 load_module
-server tcpdump -i s4 -w /dev/null >/dev/null 2>&1 &
 HAVE=$HAVE exec python3 -B "$TOP/tests/netns/paths.py"

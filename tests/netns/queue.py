@@ -20,7 +20,7 @@ NETFILTER, PACKET, VERDICT, CONFIG = 12, 0x300, 0x301, 0x302
 ACCEPT, DROP = 1, 0
 SYN = 2
 # Ports of the rules that queue.sh makes.
-IN_INPUT, IN_RAW, IN_MANGLE, DROPPED, REJECTED = 6000, 6100, 6200, 6300, 6400
+IN_INPUT, IN_RAW, IN_MANGLE, DROPPED, REJECTED, TRACKED = 6000, 6100, 6200, 6300, 6400, 6500
 queue_ports = iter(range(IN_INPUT + 1, IN_RAW))
 
 
@@ -144,6 +144,8 @@ def reopens_queued(port):
     return closed_while_queued(port, True)
 
 
+EARLY = {"early": "answered before INPUT rules"}
+
 # What overtakes the ACK is refused; the client repeats it.
 IMPATIENT = {"syn_answered": 1, "cookie_accepted": 1, "bad_cookie": (0, 9)}
 
@@ -190,10 +192,30 @@ def ack_dropped(port):
             return {"data": child.recv(3), "more": pump(client, child, 3000)}
 
 
+@case("connection tracking: the SYN that is shown to the rules waits, and the ACK with it",
+      port=TRACKED)
+def tracked(port):
+    """What the client sends meanwhile finds no connection; without a cookie its SYN waits."""
+    with queued(port) as queue, listen(port) as listener, starting(port) as client:
+        queue.start()
+        with accept(listener) as child:
+            child.send(b"banner")
+            client.settimeout(LIMIT)
+            return {"banner": receive(client, 6), "more": pump(client, child, 3000)}
+
+
+@case("connection tracking: the queue drops the shown SYN, and the ACK with it", port=TRACKED + 1,
+      differs=EARLY, stock={"early": False}, counts={"syn_answered": (1, 4)})
+def tracked_dropped(port):
+    with queued(port) as queue, listen(port) as listener, starting(port) as client:
+        got = queue.packet(LIMIT)
+        assert got and got[1] & SYN, "no SYN in the queue"
+        queue.verdict(got[0], DROP)
+        return {"early": bool(select.select([], [client], [], 0.3)[1]),
+                "accepted": not nobody(listener)}
+
+
 # --- INPUT rules --------------------------------------------------------------------------------
-
-EARLY = {"early": "answered before INPUT rules"}
-
 
 @case("INPUT drops: nobody is accepted, until it lets pass", port=DROPPED, differs=EARLY,
       stock={"early": False}, counts={"syn_answered": (1, 4), "cookie_accepted": 1})
