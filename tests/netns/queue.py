@@ -192,11 +192,26 @@ def ack_dropped(port):
             return {"data": child.recv(3), "more": pump(client, child, 3000)}
 
 
+@contextlib.contextmanager
+def tracking(port):
+    """Connection tracking that picks nothing up, and rules that queue what is NEW."""
+    rule = f"add rule inet tracked input tcp dport {port} ct state"
+    sh("server", "nft add table inet tracked",
+       "nft add chain inet tracked input '{ type filter hook input priority 0; }'",
+       f"nft {rule} new queue num 1", f"nft {rule} invalid drop",
+       "sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0")
+    try:
+        yield
+    finally:
+        sh("server", "nft delete table inet tracked")
+
+
 @case("connection tracking: the SYN that is shown to the rules waits, and the ACK with it",
       port=TRACKED)
 def tracked(port):
     """What the client sends meanwhile finds no connection; without a cookie its SYN waits."""
-    with queued(port) as queue, listen(port) as listener, starting(port) as client:
+    with tracking(port), queued(port) as queue, listen(port) as listener, \
+            starting(port) as client:
         queue.start()
         with accept(listener) as child:
             child.send(b"banner")
@@ -207,7 +222,8 @@ def tracked(port):
 @case("connection tracking: the queue drops the shown SYN, and the ACK with it", port=TRACKED + 1,
       differs=EARLY, stock={"early": False}, counts={"syn_answered": (1, 4)})
 def tracked_dropped(port):
-    with queued(port) as queue, listen(port) as listener, starting(port) as client:
+    with tracking(port), queued(port) as queue, listen(port) as listener, \
+            starting(port) as client:
         got = queue.packet(LIMIT)
         assert got and got[1] & SYN, "no SYN in the queue"
         queue.verdict(got[0], DROP)

@@ -28,13 +28,10 @@ server nft -f - <<-END || die "no nft, or no queue"
 			type filter hook input priority filter
 			tcp dport 6000-6099 queue num 1
 			tcp dport 6400 reject with tcp reset
-			tcp dport 6500-6599 ct state new queue num 1
-			tcp dport 6500-6599 ct state invalid drop
 		}
 		chain input {
 			type filter hook input priority filter
 		}
 	}
 END
-server sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0
 exec python3 -B "$TOP/tests/netns/queue.py"
