@@ -34,7 +34,7 @@ SPARED = {"pcpu_alloc_noprof": "percpu memory has no fault injection",
           "cb_demux_listener": "all of the header was gathered before",
           "xt_register_targets": "allocates nothing",
           "inet_reqsk_alloc": "without a word", "mptcp_subflow_reqsk_alloc": "without a word",
-          "__pskb_pull_tail": "without a word"}
+          "__pskb_pull_tail": "without a word", "prepare": "without a word"}
 
 
 class Report:
@@ -406,6 +406,10 @@ def acks(fail, sock, client, what):
     ok(grown > 0, f"{what}: no_memory grows by {grown}")
 
 
+def nft(commands):
+    subprocess.run(["nft", commands], check=True)
+
+
 def segments(fail):
     sock, device = Socket(), tap.Tap()
     for port in (8080, 8081):
@@ -423,6 +427,10 @@ def segments(fail):
         syns(fail, sock, client, f"IPv{family} SYN in pieces", bytes(5000))
         acks(fail, sock, client, f"IPv{family} ACK")
         acks(fail, sock, Client(device, family, 8081, multipath), f"IPv{family} ACK, MPTCP")
+        nft("add table inet t; add chain inet t in { type filter hook input priority 0; }; "
+            "add rule inet t in ct state established accept")
+        acks(fail, sock, client, f"IPv{family} ACK, beside conntrack")
+        nft("delete table inet t")
 
 
 def all_sites(fail):
