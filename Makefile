@@ -52,7 +52,7 @@ bench: deps
 	@$(MAKE) modules userspace
 	@tests/bench/run $(if $(filter update,$(BASELINE)),--update-baseline) $(BENCH)
 
-## make check               all tests; ends with "N passed, N failed"
+## make check               all tests; ends with "N passed, N failed"; FULL=1: heavy ones everywhere
 check: deps
 	@tests/run check
 

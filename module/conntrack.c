@@ -11,12 +11,14 @@
  * the ACK is dropped.  A rule that queues to userspace makes the ACK wait: it
  * travels with the SYN.
  *
- * Owns the SYNs under way (struct cb_show, held by the skb through its destructor).
- * Invariants: a shown SYN never leaves the host and never reaches TCP; nothing is shown for a
- * segment that did not open a cookie.  Hooks are found in the namespace's own
- * list, so that connection tracking need not be loaded.  The hooks' removal drops
- * what queues still hold (nf_queue_nf_hook_drop()).
+ * Owns the SYNs under way (struct cb_show, held by the skb through its destructor;
+ * each holds the module, since a queue may keep it for long).  Invariants: whatever
+ * the way back from the last hook of PRE_ROUTING is, a SYN goes on through ours
+ * (arrive()), so that it neither leaves the host nor is taken for another; nothing
+ * is shown for a segment that did not open a cookie.  Hooks are found in the
+ * namespace's own list, so that connection tracking need not be loaded.
  */
+#include <linux/module.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
@@ -31,13 +33,15 @@
 #define WINDOW		0xffffu		/* the ACK that follows says the real one */
 
 struct cb_show {
-	struct sk_buff *ack;		/* goes on once the SYN was let in */
+	struct sk_buff *ack;		/* goes on once the SYN was let in; NULL: does not wait */
 	struct sk_buff *synack;
 	struct nf_hook_state state;	/* of the ACK's PRE_ROUTING */
+	struct cb_tuple tuple;
+	u64 now_ms;			/* CLOCK_MONOTONIC, when it was made */
 };
 
 /* What became of the SYN that this CPU is showing. */
-enum fate { WAITING, LET_IN, REFUSED };
+enum fate { WAITING, LET_IN, REFUSED, ELSEWHERE };
 
 struct showing {
 	const struct sk_buff *syn;	/* NULL: none; only compared */
@@ -94,10 +98,14 @@ static const struct nf_hook_entry *tracker(const struct nf_hook_entries *e)
 bool cb_conntrack_watches(const struct cb_ctx *ctx)
 {
 	const struct nf_hook_state *state = ctx->state;
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct;
 
 	if (!tracker(hooks_of(state->net, state->pf, state->hook)))
 		return false;
-	if (ctx->skb->_nfct || netif_is_l3_master(state->in))
+	ct = nf_ct_get(ctx->skb, &info);	/* a template says only how to track */
+	if ((ct && !nf_ct_is_template(ct)) || info == IP_CT_UNTRACKED ||
+	    netif_is_l3_master(state->in))
 		return false;
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
 	if (nf_bridge_info_exists(ctx->skb))
@@ -110,16 +118,32 @@ static void free_show(struct cb_show *show)
 {
 	kfree_skb(show->synack);
 	kfree(show);
+	module_put(THIS_MODULE);	/* what runs on does so under rcu_read_lock() */
 }
 
-/* The SYN ends before it was let in: a rule dropped it, or a queue was flushed. */
+static void note_elsewhere(const struct cb_show *show)
+{
+	cb_elsewhere_note(cb_net(show->state.net), &show->tuple, show->now_ms);
+}
+
+/* The SYN ends before it was let in: a rule dropped it, or a queue was flushed, or
+ * IPVS sent it to a server.  Only compares with what this CPU shows, if it shows
+ * anything, so it does not matter if it is moved to another meanwhile.
+ */
 static void syn_ends(struct sk_buff *skb)
 {
 	struct cb_show *show = skb_shinfo(skb)->destructor_arg;
-	struct showing *mine = this_cpu_ptr(&showing);
+	struct showing *mine = raw_cpu_ptr(&showing);
+	enum fate fate = REFUSED;
 
+#if IS_ENABLED(CONFIG_IP_VS)
+	if (skb->ipvs_property) {
+		note_elsewhere(show);
+		fate = ELSEWHERE;
+	}
+#endif
 	if (mine->syn == skb)
-		mine->fate = REFUSED;
+		mine->fate = fate;
 	else
 		kfree_skb(show->ack);
 	free_show(show);
@@ -128,12 +152,6 @@ static void syn_ends(struct sk_buff *skb)
 static struct cb_show *show_of(const struct sk_buff *skb)
 {
 	return skb->destructor == syn_ends ? skb_shinfo(skb)->destructor_arg : NULL;
-}
-
-static void let_go(struct sk_buff *skb)
-{
-	skb->destructor = NULL;
-	skb_shinfo(skb)->destructor_arg = NULL;
 }
 
 static void dress(struct cb_build *b, const struct cb_ctx *ctx)
@@ -238,15 +256,25 @@ static struct sk_buff *make_syn(const struct cb_ctx *ctx)
 	skb_gso_reset(skb);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	skb->csum_level = 0;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (b.family == AF_INET6)	/* no extension headers, whatever the ACK has */
+		IP6CB(skb)->nhoff = offsetof(struct ipv6hdr, nexthdr);
+#endif
 	return skb;
 }
 
 static struct sk_buff *make_synack(const struct cb_ctx *ctx)
 {
 	struct cb_build b;
+	struct sk_buff *skb;
 
 	describe_synack(&b, ctx);
-	return make(ctx, &b);
+	skb = make(ctx, &b);
+	if (skb) {			/* the template, if a rule gave one */
+		skb->_nfct = ctx->skb->_nfct;
+		nf_conntrack_get(skb_nfct(skb));
+	}
+	return skb;
 }
 
 /* The SYN, and with it all that follows. NULL: no memory, and nothing was made. */
@@ -257,8 +285,14 @@ static struct sk_buff *prepare(struct cb_ctx *ctx)
 
 	if (!show)
 		return NULL;
-	show->ack = ctx->skb;
+	if (!try_module_get(THIS_MODULE)) {
+		kfree(show);
+		return NULL;
+	}
+	show->ack = ctx->by_rule ? NULL : ctx->skb;
 	show->state = *ctx->state;
+	show->tuple = ctx->seg.tuple;
+	show->now_ms = ctx->now_ms;
 	show->synack = make_synack(ctx);
 	syn = show->synack ? make_syn(ctx) : NULL;
 	if (!syn) {
@@ -270,13 +304,12 @@ static struct sk_buff *prepare(struct cb_ctx *ctx)
 	return syn;
 }
 
-/* Is it still for the listener that sealed? NAT and TPROXY have had their say. */
-static bool same_ends(const struct cb_ctx *ctx, const struct sk_buff *syn)
+/* Is it still for the listener that sealed? NAT has had its say. */
+static bool same_ends(const struct cb_tuple *t, const struct sk_buff *syn)
 {
-	const struct cb_tuple *t = &ctx->seg.tuple;
 	const struct tcphdr *th = tcp_hdr(syn);
 
-	if (!show_of(syn) || syn->sk || th->dest != t->dport || th->source != t->sport)
+	if (syn->sk || th->dest != t->dport || th->source != t->sport)
 		return false;
 	if (t->family == AF_INET6)
 		return ipv6_addr_equal(&ipv6_hdr(syn)->daddr, &t->daddr.in6) &&
@@ -285,7 +318,7 @@ static bool same_ends(const struct cb_ctx *ctx, const struct sk_buff *syn)
 }
 
 #if IS_ENABLED(CONFIG_IPV6)
-static bool routed_here6(struct net *net, struct sk_buff *syn)
+static enum fate route6(struct net *net, struct sk_buff *syn)
 {
 	const struct ipv6hdr *ip6h = ipv6_hdr(syn);
 	struct flowi6 fl6 = {
@@ -301,41 +334,116 @@ static bool routed_here6(struct net *net, struct sk_buff *syn)
 	dst = ip6_route_input_lookup(net, syn->dev, &fl6, syn, RT6_LOOKUP_F_HAS_SADDR);
 	skb_dst_drop(syn);
 	skb_dst_set(syn, dst);
-	return !dst->error && (dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL);
+	if (dst->error)
+		return REFUSED;
+	return dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL ? LET_IN : ELSEWHERE;
 }
 #endif
 
 /* Routes it, as the stack would do next: it must not leave this host. */
-static bool routed_here(struct net *net, struct sk_buff *syn)
+static enum fate route(struct net *net, struct sk_buff *syn)
 {
 	const struct iphdr *iph = ip_hdr(syn);
 
 #if IS_ENABLED(CONFIG_IPV6)
 	if (syn->protocol == htons(ETH_P_IPV6))
-		return routed_here6(net, syn);
+		return route6(net, syn);
 #endif
 	if (ip_route_input_noref(syn, iph->daddr, iph->saddr, iph->tos, syn->dev))
-		return false;
-	return skb_rtable(syn)->rt_type == RTN_LOCAL;
+		return REFUSED;
+	switch (skb_rtable(syn)->rt_type) {
+	case RTN_LOCAL:
+		return LET_IN;
+	case RTN_UNICAST:
+		return ELSEWHERE;
+	default:
+		return REFUSED;
+	}
 }
 
-/* The ACK is none of connection tracking's business: the stack resets it. */
-static struct cb_decision taken_elsewhere(struct cb_ctx *ctx)
+/* The ACK goes on behind our hook. */
+static void resume(struct cb_show *show)
 {
-	cb_elsewhere_note(ctx);
-	nf_ct_set(ctx->skb, NULL, IP_CT_UNTRACKED);
-	return cb_decide(CB_PASS, CB_R_NOT_LOCAL);
+	struct nf_hook_state *state = &show->state;
+	struct place place;
+
+	if (!show->ack)
+		return;
+	if (!behind(&place, state, cb_hooks_pre_routing))
+		kfree_skb(show->ack);
+	else if (nf_hook_slow(show->ack, state, place.e, place.next) == 1)
+		state->okfn(state->net, state->sk, show->ack);
 }
 
-static struct cb_decision judged(enum fate fate)
+static void let_go(struct sk_buff *skb)
+{
+	skb->destructor = NULL;
+	skb_shinfo(skb)->destructor_arg = NULL;
+}
+
+/* The ACK is none of connection tracking's business then: the stack resets it. */
+static void take_elsewhere(struct sk_buff *syn, struct cb_show *show)
+{
+	struct showing *mine = this_cpu_ptr(&showing);
+
+	note_elsewhere(show);
+	let_go(syn);
+	if (mine->syn == syn) {
+		mine->fate = ELSEWHERE;
+	} else if (show->ack) {
+		nf_reset_ct(show->ack);
+		nf_ct_set(show->ack, NULL, IP_CT_UNTRACKED);
+		resume(show);
+	}
+	kfree_skb(syn);
+	free_show(show);
+}
+
+/* Behind the hooks of PRE_ROUTING, at once or when a queue gives the SYN back.  One
+ * that lost its destructor was given to another socket (TPROXY).
+ */
+static int arrive(struct net *net, struct sock *sk, struct sk_buff *syn)
+{
+	struct cb_show *show = show_of(syn);
+	struct showing *mine;
+	enum fate fate;
+
+	local_bh_disable();
+	mine = this_cpu_ptr(&showing);
+	if (!show) {
+		if (mine->syn == syn)
+			mine->fate = ELSEWHERE;
+		kfree_skb(syn);
+		goto out;
+	}
+	fate = same_ends(&show->tuple, syn) ? route(net, syn) : ELSEWHERE;
+	if (fate == LET_IN)
+		show->state.okfn(net, sk, syn);
+	else if (fate == ELSEWHERE)
+		take_elsewhere(syn, show);
+	else
+		kfree_skb(syn);
+out:
+	local_bh_enable();
+	return 0;
+}
+
+static struct cb_decision judged(struct cb_ctx *ctx, enum fate fate)
 {
 	switch (fate) {
 	case LET_IN:
 		return cb_decide(CB_PASS, CB_R_NONE);
 	case REFUSED:
 		return cb_decide(CB_DROP, CB_R_REFUSED_BY_HOST);
+	case ELSEWHERE:
+		cb_elsewhere_note(ctx->cbn, &ctx->seg.tuple, ctx->now_ms);
+		nf_reset_ct(ctx->skb);
+		nf_ct_set(ctx->skb, NULL, IP_CT_UNTRACKED);
+		return cb_decide(CB_PASS, CB_R_NOT_LOCAL);
 	default:
-		return cb_decide(CB_STOLEN, CB_R_NONE);
+		/* What a rule's target stole could not go on behind that rule. */
+		return ctx->by_rule ? cb_decide(CB_DROP, CB_R_REFUSED_BY_HOST) :
+				      cb_decide(CB_STOLEN, CB_R_NONE);
 	}
 }
 
@@ -343,26 +451,21 @@ struct cb_decision cb_conntrack_show(struct cb_ctx *ctx)
 {
 	struct showing *mine = this_cpu_ptr(&showing);
 	struct nf_hook_state state = *ctx->state;
-	bool elsewhere = false;
 	struct place place;
 	struct sk_buff *syn;
 
 	if (!behind(&place, &state, cb_hooks_pre_routing))
-		return judged(LET_IN);
+		return judged(ctx, LET_IN);
 	syn = prepare(ctx);
 	if (!syn)
 		return cb_decide(CB_DROP, CB_R_NO_MEMORY);
+	state.okfn = arrive;
 	mine->syn = syn;
 	mine->fate = WAITING;
-	if (nf_hook_slow(syn, &state, place.e, place.next) == 1) {
-		elsewhere = !same_ends(ctx, syn) || !routed_here(state.net, syn);
-		if (elsewhere)
-			kfree_skb(syn);
-		else
-			state.okfn(state.net, state.sk, syn);
-	}
+	if (nf_hook_slow(syn, &state, place.e, place.next) == 1)
+		arrive(state.net, state.sk, syn);
 	mine->syn = NULL;
-	return elsewhere ? taken_elsewhere(ctx) : judged(mine->fate);
+	return judged(ctx, mine->fate);
 }
 
 static void show_synack(struct sk_buff *synack, const struct nf_hook_state *state)
@@ -377,18 +480,6 @@ static void show_synack(struct sk_buff *synack, const struct nf_hook_state *stat
 
 	if (ct)
 		nf_hook_entry_hookfn(ct, synack, &out);
-}
-
-/* The SYN came back from a queue, and the ACK with it: the ACK goes on. */
-static void resume(struct cb_show *show)
-{
-	struct nf_hook_state *state = &show->state;
-	struct place place;
-
-	if (!behind(&place, state, cb_hooks_pre_routing))
-		kfree_skb(show->ack);
-	else if (nf_hook_slow(show->ack, state, place.e, place.next) == 1)
-		state->okfn(state->net, state->sk, show->ack);
 }
 
 bool cb_conntrack_delivered(struct sk_buff *skb, const struct nf_hook_state *state)

@@ -28,13 +28,13 @@ static struct cb_elsewhere *find(struct cb_net *cbn, const struct cb_tuple *t)
 }
 
 /**
- * cb_elsewhere_note() - the destination of this segment is not this host's listener
- * @ctx:	segment whose cookie opened, and which NAT, TPROXY or routing took away
+ * cb_elsewhere_note() - the destination of a segment is not this host's listener
+ * @cbn:	namespace
+ * @t:		of a segment whose cookie opened, and which NAT, TPROXY or routing took away
+ * @now_ms:	CLOCK_MONOTONIC, ms
  */
-void cb_elsewhere_note(const struct cb_ctx *ctx)
+void cb_elsewhere_note(struct cb_net *cbn, const struct cb_tuple *t, u64 now_ms)
 {
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct cb_net *cbn = ctx->cbn;
 	struct cb_elsewhere *at;
 
 	spin_lock_bh(&cbn->elsewhere_lock);
@@ -44,7 +44,7 @@ void cb_elsewhere_note(const struct cb_ctx *ctx)
 	at->daddr = t->daddr;
 	at->dport = t->dport;
 	at->family = t->family;
-	at->until_ms = ctx->now_ms + ELSEWHERE_MS;
+	at->until_ms = now_ms + ELSEWHERE_MS;
 	WRITE_ONCE(cbn->elsewhere_used, true);
 	spin_unlock_bh(&cbn->elsewhere_lock);
 }

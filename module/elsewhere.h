@@ -8,7 +8,7 @@
 
 #include "mode.h"
 
-void cb_elsewhere_note(const struct cb_ctx *ctx);
+void cb_elsewhere_note(struct cb_net *cbn, const struct cb_tuple *t, u64 now_ms);
 bool cb_elsewhere_has(struct cb_net *cbn, const struct cb_tuple *t, u64 now_ms);
 
 #endif

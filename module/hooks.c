@@ -30,9 +30,11 @@
 
 #define CB_PRI_PRE_ROUTING	(-250)
 
+/* What opened a cookie of ours is not observed but dealt with: we have promised. */
 static bool observing(const struct cb_ctx *ctx)
 {
-	return ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OBSERVE;
+	return ctx->state->hook == NF_INET_PRE_ROUTING && !ctx->redeeming &&
+	       ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OBSERVE;
 }
 
 static unsigned int answer(struct cb_ctx *ctx)
@@ -60,7 +62,7 @@ static void note(const struct cb_ctx *ctx, enum cb_reason reason, bool observed)
 /* The only place where a decision becomes a verdict. */
 static unsigned int carry_out(struct cb_ctx *ctx, struct cb_decision d)
 {
-	bool observed = ctx->state->hook == NF_INET_PRE_ROUTING && observing(ctx);
+	bool observed = observing(ctx);
 
 	if (d.action == CB_ANSWER && !observed)
 		return answer(ctx);
@@ -82,6 +84,8 @@ static bool begin(struct cb_ctx *ctx, struct sk_buff *skb, const struct nf_hook_
 	ctx->skb = skb;
 	ctx->state = state;
 	ctx->cbn = cb_net(state->net);
+	ctx->by_rule = false;
+	ctx->redeeming = false;
 	return cb_parse_tuple(ctx);
 }
 
@@ -204,6 +208,7 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	if (cb_is_bare_ack(ctx.seg.flags) && cb_demux_early(skb, state, ctx.seg.thoff))
 		return NF_ACCEPT;
 	ctx.svc = svc;
+	ctx.by_rule = true;
 	stopped = stop_softirq();
 	verdict = pre_routing(&ctx);
 	if (verdict == NF_ACCEPT) {
@@ -221,7 +226,7 @@ static struct cb_decision judge_diverted(struct cb_ctx *ctx)
 {
 	if (cb_parse_header(ctx) != CB_R_NONE || cb_judge_cookie(ctx).action != CB_REDEEM)
 		return cb_decide(CB_PASS, CB_R_NONE);
-	cb_elsewhere_note(ctx);
+	cb_elsewhere_note(ctx->cbn, &ctx->seg.tuple, ctx->now_ms);
 	return cb_decide(CB_PASS, CB_R_NOT_LOCAL);
 }
 
@@ -263,18 +268,15 @@ unsigned int cb_hooks_local_in(void *priv, struct sk_buff *skb,
 	return redeem(skb, state);
 }
 
-/* Each namespace has a copy, whose priv is its struct cb_net. */
+#define CB_FAMILIES	(CB_HOOKS / 2)
+
+/* Each namespace has a copy, whose priv is its struct cb_net.  PRE_ROUTING first. */
 static const struct nf_hook_ops hooks[CB_HOOKS] = {
 	{
 		.hook = cb_hooks_pre_routing,
 		.pf = NFPROTO_IPV4,
 		.hooknum = NF_INET_PRE_ROUTING,
 		.priority = CB_PRI_PRE_ROUTING,
-	}, {
-		.hook = cb_hooks_local_in,
-		.pf = NFPROTO_IPV4,
-		.hooknum = NF_INET_LOCAL_IN,
-		.priority = NF_IP_PRI_LAST,
 	},
 #if IS_ENABLED(CONFIG_IPV6)
 	{
@@ -282,7 +284,16 @@ static const struct nf_hook_ops hooks[CB_HOOKS] = {
 		.pf = NFPROTO_IPV6,
 		.hooknum = NF_INET_PRE_ROUTING,
 		.priority = CB_PRI_PRE_ROUTING,
-	}, {
+	},
+#endif
+	{
+		.hook = cb_hooks_local_in,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_LOCAL_IN,
+		.priority = NF_IP_PRI_LAST,
+	},
+#if IS_ENABLED(CONFIG_IPV6)
+	{
 		.hook = cb_hooks_local_in,
 		.pf = NFPROTO_IPV6,
 		.hooknum = NF_INET_LOCAL_IN,
@@ -317,5 +328,7 @@ int cb_hooks_register(struct cb_net *cbn)
  */
 void cb_hooks_unregister(struct cb_net *cbn)
 {
-	nf_unregister_net_hooks(cbn->net, cbn->hooks, CB_HOOKS);
+	nf_unregister_net_hooks(cbn->net, cbn->hooks, CB_FAMILIES);
+	synchronize_net();		/* no SYN is on its way from one to the other */
+	nf_unregister_net_hooks(cbn->net, cbn->hooks + CB_FAMILIES, CB_FAMILIES);
 }

@@ -99,8 +99,10 @@ static struct cb_decision judge_ack(struct cb_ctx *ctx)
 	struct cb_decision d = cb_judge_cookie(ctx);
 	struct cb_decision reset;
 
-	if (d.action == CB_REDEEM)
+	if (d.action == CB_REDEEM) {
+		ctx->redeeming = true;
 		return ctx->svc->ops->opened(ctx);
+	}
 	if (!opens_nothing(d.reason))
 		return d;
 	if (follows(ctx, d.reason))

@@ -45,9 +45,10 @@ int cb_net_start(struct cb_net *cbn)
 	err = cb_keyring_start(cbn);
 	if (err)
 		return err;
-	cb_own_learn(cbn);
+	cb_own_start(cbn);
 	err = cb_hooks_register(cbn);
 	if (err) {
+		cb_own_stop(cbn);
 		cb_keyring_stop(cbn);
 		return err;
 	}
@@ -70,6 +71,7 @@ void cb_net_stop(struct cb_net *cbn)
 	if (!cbn->hooks_registered)
 		return;
 	cb_hooks_unregister(cbn);
+	cb_own_stop(cbn);
 	cb_keyring_stop(cbn);
 	cbn->hooks_registered = false;
 }
@@ -82,6 +84,7 @@ static int __net_init init_net_state(struct net *net)
 	cbn->net = net;
 	mutex_init(&cbn->lock);
 	spin_lock_init(&cbn->elsewhere_lock);
+	spin_lock_init(&cbn->own.lock);
 	err = cb_keyring_init(cbn);
 	if (err)
 		return err;

@@ -5,14 +5,15 @@
  * Owns the bits in cb_net->own and the notifier that keeps them.  Invariant: an
  * address that some device has, has its bit set; a bit may be set for another
  * address, which then costs a look-up in the FIB and nothing else.  Written under
- * RTNL, read without a lock: a bit that stays is never cleared on the way.
+ * cb_net->own.lock by the notifier, which holds RTNL, and when the hooks are put on,
+ * which must not take it; read without a lock: a bit that stays is never cleared on
+ * the way.  A namespace without hooks keeps none.
  *
  * Addresses that are local by a route alone (ip route add local) are not among
  * them: a reflected answer to such a source comes back once, and ends here.
  */
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
-#include <linux/rtnetlink.h>
 #include "net.h"
 
 static void add(unsigned long *bits, __be32 addr)
@@ -28,29 +29,40 @@ static void add_ifa(unsigned long *bits, const struct in_ifaddr *ifa)
 	add(bits, ifa->ifa_address | ~ifa->ifa_mask);
 }
 
+/* All of it anew; the notifier of an address that is missed here comes after. */
 static void learn(struct cb_net *cbn)
 {
 	DECLARE_BITMAP(bits, CB_OWN_BITS);
 	const struct in_ifaddr *ifa;
 	struct net_device *dev;
 
-	ASSERT_RTNL();
+	lockdep_assert_held(&cbn->own.lock);
 	bitmap_zero(bits, CB_OWN_BITS);
-	for_each_netdev(cbn->net, dev) {
-		const struct in_device *in_dev = __in_dev_get_rtnl(dev);
+	rcu_read_lock();
+	for_each_netdev_rcu(cbn->net, dev) {
+		const struct in_device *in_dev = __in_dev_get_rcu(dev);
 
 		if (in_dev)
-			in_dev_for_each_ifa_rtnl(ifa, in_dev)
+			in_dev_for_each_ifa_rcu(ifa, in_dev)
 				add_ifa(bits, ifa);
 	}
+	rcu_read_unlock();
 	bitmap_copy(cbn->own.bits, bits, CB_OWN_BITS);
 }
 
-void cb_own_learn(struct cb_net *cbn)
+void cb_own_start(struct cb_net *cbn)
 {
-	rtnl_lock();
+	spin_lock(&cbn->own.lock);
+	cbn->own.kept = true;
 	learn(cbn);
-	rtnl_unlock();
+	spin_unlock(&cbn->own.lock);
+}
+
+void cb_own_stop(struct cb_net *cbn)
+{
+	spin_lock(&cbn->own.lock);
+	cbn->own.kept = false;
+	spin_unlock(&cbn->own.lock);
 }
 
 static int address_changed(struct notifier_block *nb, unsigned long event, void *ptr)
@@ -58,10 +70,12 @@ static int address_changed(struct notifier_block *nb, unsigned long event, void 
 	const struct in_ifaddr *ifa = ptr;
 	struct cb_net *cbn = cb_net(dev_net(ifa->ifa_dev->dev));
 
-	if (event == NETDEV_UP)
+	spin_lock(&cbn->own.lock);
+	if (cbn->own.kept && event == NETDEV_UP)
 		add_ifa(cbn->own.bits, ifa);
-	else if (event == NETDEV_DOWN)
+	else if (cbn->own.kept && event == NETDEV_DOWN)
 		learn(cbn);
+	spin_unlock(&cbn->own.lock);
 	return NOTIFY_DONE;
 }
 

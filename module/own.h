@@ -7,6 +7,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/hash.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 struct cb_net;
@@ -15,6 +16,8 @@ struct cb_net;
 #define CB_OWN_BITS	(1u << CB_OWN_SHIFT)
 
 struct cb_own {
+	spinlock_t lock;		/* writers, process context */
+	bool kept;			/* under lock: hooks are on */
 	DECLARE_BITMAP(bits, CB_OWN_BITS);
 };
 
@@ -29,6 +32,7 @@ static inline bool cb_own_maybe(const struct cb_own *own, __be32 addr)
 /* Process context. */
 int cb_own_register(void);
 void cb_own_unregister(void);
-void cb_own_learn(struct cb_net *cbn);	/* before the hooks are on; takes RTNL */
+void cb_own_start(struct cb_net *cbn);	/* before the hooks are put on */
+void cb_own_stop(struct cb_net *cbn);
 
 #endif

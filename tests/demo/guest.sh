@@ -173,7 +173,7 @@ start_flood()
 
 	[ "$1" -gt 0 ] || return
 	[ "$1" -ge $SLOW_RATE ] || warm_up=$SLOW_WARM_UP
-	ip netns exec gw "$TOOLS/flood" gws 02:00:00:00:00:80 $SERVER $PORT "$1" \
+	ip netns exec gw chrt -f 1 "$TOOLS/../synflood" gws 02:00:00:00:00:80 $SERVER $PORT "$1" \
 		$((warm_up + REQUESTS / REQUEST_RATE + 10)) >"$WORK/flood" &
 	flood=$!
 	sleep $warm_up

@@ -52,7 +52,7 @@ def read_header(path):
         for line in handle:
             if not line.startswith("#"):
                 break
-            found = re.match(r"# (runs|families|timeout|arguments): *(.*)", line)
+            found = re.match(r"# (runs|check|families|timeout|arguments): *(.*)", line)
             if found:
                 header[found[1]] = found[2].split()
     return header

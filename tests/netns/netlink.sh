@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm uml-debug
+# check: 6.1/- uml-debug/-
 # timeout: 120
 #
 # The control plane against a program that means no good: malformed attributes, stale and

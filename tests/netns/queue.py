@@ -227,6 +227,7 @@ def tracked_dropped(port):
         got = queue.packet(LIMIT)
         assert got and got[1] & SYN, "no SYN in the queue"
         queue.verdict(got[0], DROP)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return {"early": bool(select.select([], [client], [], 0.3)[1]),
                 "accepted": not nobody(listener)}
 

@@ -19,7 +19,7 @@ tcpdump conntrack ipvsadm socat iperf3 trafgen mausezahn ethtool nginx python3 p
 cat cp mv rm ln ls mkdir rmdir mktemp touch chmod chown dd head tail tr sort uniq wc cut seq tee
 stat id uname sync mount umount mountpoint pivot_root dmesg hostname grep egrep sed awk gawk find
 xargs ps pgrep pkill kill sysctl lsmod modprobe insmod rmmod modinfo depmod setpriv unshare nsenter
-taskset nice ping tar cmp diff md5sum sha256sum od xxd truncate basename dirname readlink realpath
+taskset nice chrt ping tar cmp diff md5sum sha256sum od xxd truncate basename dirname readlink realpath
 expr printf test true false yes flock which nproc free vmstat slabtop getent openssl jq split comm
 paste nohup stdbuf base64 cksum capsh top bc bpftool""".split()
 
