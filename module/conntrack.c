@@ -26,11 +26,9 @@
 #include <net/ip6_route.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/route.h>
-#include "build.h"
 #include "conntrack.h"
 #include "elsewhere.h"
-
-#define WINDOW		0xffffu		/* the ACK that follows says the real one */
+#include "shown.h"
 
 struct cb_show {
 	struct sk_buff *ack;		/* goes on once the SYN was let in; NULL: does not wait */
@@ -41,7 +39,7 @@ struct cb_show {
 };
 
 /* What became of the SYN that this CPU is showing. */
-enum fate { WAITING, LET_IN, REFUSED, ELSEWHERE };
+enum fate { WAITING, LET_IN, REFUSED, TAKEN };
 
 struct showing {
 	const struct sk_buff *syn;	/* NULL: none; only compared */
@@ -139,7 +137,7 @@ static void syn_ends(struct sk_buff *skb)
 #if IS_ENABLED(CONFIG_IP_VS)
 	if (skb->ipvs_property) {
 		note_elsewhere(show);
-		fate = ELSEWHERE;
+		fate = TAKEN;
 	}
 #endif
 	if (mine->syn == skb)
@@ -152,129 +150,6 @@ static void syn_ends(struct sk_buff *skb)
 static struct cb_show *show_of(const struct sk_buff *skb)
 {
 	return skb->destructor == syn_ends ? skb_shinfo(skb)->destructor_arg : NULL;
-}
-
-static void dress(struct cb_build *b, const struct cb_ctx *ctx)
-{
-	const struct sk_buff *skb = ctx->skb;
-
-	b->family = ctx->seg.tuple.family;
-	b->window = WINDOW;
-	if (b->family == AF_INET6) {
-		b->tos = ipv6_get_dsfield(ipv6_hdr(skb));
-		b->ttl = ipv6_hdr(skb)->hop_limit;
-		return;
-	}
-	b->tos = ip_hdr(skb)->tos;
-	b->ttl = ip_hdr(skb)->ttl;
-}
-
-static u8 options_of(const struct cb_opened *opened)
-{
-	return CB_OPT_MSS | (opened->offer.has_wscale ? CB_OPT_WSCALE : 0) |
-	       (opened->offer.sack ? CB_OPT_SACK : 0) | (opened->timestamps ? CB_OPT_TS : 0);
-}
-
-static void describe_syn(struct cb_build *b, const struct cb_ctx *ctx)
-{
-	const struct cb_opened *opened = &ctx->opened;
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct cb_synack options = {
-		.mss = opened->offer.mss,
-		.wscale = opened->offer.wscale,
-		.has = options_of(opened),
-		.tsval = opened->tsval,
-	};
-
-	dress(b, ctx);
-	b->saddr = &t->saddr;
-	b->daddr = &t->daddr;
-	b->sport = t->sport;
-	b->dport = t->dport;
-	b->flags = CB_TCP_SYN | (opened->offer.ecn ? CB_TCP_ECE | CB_TCP_CWR : 0);
-	b->seq = opened->cisn;
-	b->ack = 0;
-	cb_build_options(b, &options);
-}
-
-static void describe_synack(struct cb_build *b, const struct cb_ctx *ctx)
-{
-	const struct cb_opened *opened = &ctx->opened;
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct cb_synack options = {
-		.mss = opened->offer.mss,
-		.wscale = opened->rcv_wscale,
-		.has = options_of(opened),
-		.tsval = ctx->seg.opt.tsecr,
-		.tsecr = opened->tsval,
-	};
-
-	dress(b, ctx);
-	b->saddr = &t->daddr;
-	b->daddr = &t->saddr;
-	b->sport = t->dport;
-	b->dport = t->sport;
-	b->flags = CB_TCP_SYN | CB_TCP_ACK | (opened->offer.ecn ? CB_TCP_ECE : 0);
-	b->seq = opened->isn;
-	b->ack = opened->cisn + 1;
-	cb_build_options(b, &options);
-}
-
-static struct sk_buff *make(const struct cb_ctx *ctx, const struct cb_build *b)
-{
-	struct sk_buff *skb = cb_build_alloc(ctx->skb, cb_build_len(b));
-
-	if (!skb)
-		return NULL;
-	skb_put(skb, cb_build_len(b));
-	cb_build_write(skb, b, ctx->state->net);
-	skb->ip_summed = CHECKSUM_UNNECESSARY;
-	skb->mark = ctx->skb->mark;
-	return skb;
-}
-
-/* As the ACK came, but for what is in it: device, mark, IPsec path, addresses of
- * the link layer, control block.
- */
-static struct sk_buff *make_syn(const struct cb_ctx *ctx)
-{
-	struct cb_build b;
-	struct sk_buff *skb;
-	u16 mac, network, transport;
-
-	describe_syn(&b, ctx);
-	skb = make(ctx, &b);
-	if (!skb)
-		return NULL;
-	mac = skb->mac_header;
-	network = skb->network_header;
-	transport = skb->transport_header;
-	skb_copy_header(skb, ctx->skb);
-	skb->mac_header = mac;
-	skb->network_header = network;
-	skb->transport_header = transport;
-	skb_gso_reset(skb);
-	skb->ip_summed = CHECKSUM_UNNECESSARY;
-	skb->csum_level = 0;
-#if IS_ENABLED(CONFIG_IPV6)
-	if (b.family == AF_INET6)	/* no extension headers, whatever the ACK has */
-		IP6CB(skb)->nhoff = offsetof(struct ipv6hdr, nexthdr);
-#endif
-	return skb;
-}
-
-static struct sk_buff *make_synack(const struct cb_ctx *ctx)
-{
-	struct cb_build b;
-	struct sk_buff *skb;
-
-	describe_synack(&b, ctx);
-	skb = make(ctx, &b);
-	if (skb) {			/* the template, if a rule gave one */
-		skb->_nfct = ctx->skb->_nfct;
-		nf_conntrack_get(skb_nfct(skb));
-	}
-	return skb;
 }
 
 /* The SYN, and with it all that follows. NULL: no memory, and nothing was made. */
@@ -293,8 +168,8 @@ static struct sk_buff *prepare(struct cb_ctx *ctx)
 	show->state = *ctx->state;
 	show->tuple = ctx->seg.tuple;
 	show->now_ms = ctx->now_ms;
-	show->synack = make_synack(ctx);
-	syn = show->synack ? make_syn(ctx) : NULL;
+	show->synack = cb_shown_synack(ctx);
+	syn = show->synack ? cb_shown_syn(ctx) : NULL;
 	if (!syn) {
 		free_show(show);
 		return NULL;
@@ -336,7 +211,7 @@ static enum fate route6(struct net *net, struct sk_buff *syn)
 	skb_dst_set(syn, dst);
 	if (dst->error)
 		return REFUSED;
-	return dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL ? LET_IN : ELSEWHERE;
+	return dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL ? LET_IN : TAKEN;
 }
 #endif
 
@@ -355,7 +230,7 @@ static enum fate route(struct net *net, struct sk_buff *syn)
 	case RTN_LOCAL:
 		return LET_IN;
 	case RTN_UNICAST:
-		return ELSEWHERE;
+		return TAKEN;
 	default:
 		return REFUSED;
 	}
@@ -389,7 +264,7 @@ static void take_elsewhere(struct sk_buff *syn, struct cb_show *show)
 	note_elsewhere(show);
 	let_go(syn);
 	if (mine->syn == syn) {
-		mine->fate = ELSEWHERE;
+		mine->fate = TAKEN;
 	} else if (show->ack) {
 		nf_reset_ct(show->ack);
 		nf_ct_set(show->ack, NULL, IP_CT_UNTRACKED);
@@ -412,14 +287,14 @@ static int arrive(struct net *net, struct sock *sk, struct sk_buff *syn)
 	mine = this_cpu_ptr(&showing);
 	if (!show) {
 		if (mine->syn == syn)
-			mine->fate = ELSEWHERE;
+			mine->fate = TAKEN;
 		kfree_skb(syn);
 		goto out;
 	}
-	fate = same_ends(&show->tuple, syn) ? route(net, syn) : ELSEWHERE;
+	fate = same_ends(&show->tuple, syn) ? route(net, syn) : TAKEN;
 	if (fate == LET_IN)
 		show->state.okfn(net, sk, syn);
-	else if (fate == ELSEWHERE)
+	else if (fate == TAKEN)
 		take_elsewhere(syn, show);
 	else
 		kfree_skb(syn);
@@ -435,7 +310,7 @@ static struct cb_decision judged(struct cb_ctx *ctx, enum fate fate)
 		return cb_decide(CB_PASS, CB_R_NONE);
 	case REFUSED:
 		return cb_decide(CB_DROP, CB_R_REFUSED_BY_HOST);
-	case ELSEWHERE:
+	case TAKEN:
 		cb_elsewhere_note(ctx->cbn, &ctx->seg.tuple, ctx->now_ms);
 		nf_reset_ct(ctx->skb);
 		nf_ct_set(ctx->skb, NULL, IP_CT_UNTRACKED);
