@@ -18,11 +18,13 @@
  * is shown for a segment that did not open a cookie.  Hooks are found in the
  * namespace's own list, so that connection tracking need not be loaded.
  */
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
 #include <net/ip.h>
+#include <net/dst_metadata.h>
 #include <net/ip6_route.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/route.h>
@@ -31,7 +33,7 @@
 #include "shown.h"
 
 struct cb_show {
-	struct sk_buff *ack;		/* goes on once the SYN was let in; NULL: does not wait */
+	struct sk_buff *ack;		/* goes on once the SYN was let in */
 	struct sk_buff *synack;
 	struct nf_hook_state state;	/* of the ACK's PRE_ROUTING */
 	struct cb_tuple tuple;
@@ -124,26 +126,25 @@ static void note_elsewhere(const struct cb_show *show)
 	cb_elsewhere_note(cb_net(show->state.net), &show->tuple, show->now_ms);
 }
 
-/* The SYN ends before it was let in: a rule dropped it, or a queue was flushed, or
- * IPVS sent it to a server.  Only compares with what this CPU shows, if it shows
- * anything, so it does not matter if it is moved to another meanwhile.
+/* The SYN ends before it was let in: a rule dropped it, or a queue was flushed.  Or
+ * it lives on without us: a buffer that is freed has lost its route by now, one that
+ * still has it is on its way to a server of IPVS.
  */
 static void syn_ends(struct sk_buff *skb)
 {
 	struct cb_show *show = skb_shinfo(skb)->destructor_arg;
-	struct showing *mine = raw_cpu_ptr(&showing);
-	enum fate fate = REFUSED;
+	enum fate fate = skb_dst(skb) ? TAKEN : REFUSED;
+	struct showing *mine;
 
-#if IS_ENABLED(CONFIG_IP_VS)
-	if (skb->ipvs_property) {
+	local_bh_disable();
+	mine = this_cpu_ptr(&showing);
+	if (fate == TAKEN)
 		note_elsewhere(show);
-		fate = TAKEN;
-	}
-#endif
 	if (mine->syn == skb)
 		mine->fate = fate;
 	else
 		kfree_skb(show->ack);
+	local_bh_enable();
 	free_show(show);
 }
 
@@ -164,7 +165,7 @@ static struct sk_buff *prepare(struct cb_ctx *ctx)
 		kfree(show);
 		return NULL;
 	}
-	show->ack = ctx->by_rule ? NULL : ctx->skb;
+	show->ack = ctx->skb;
 	show->state = *ctx->state;
 	show->tuple = ctx->seg.tuple;
 	show->now_ms = ctx->now_ms;
@@ -203,9 +204,14 @@ static enum fate route6(struct net *net, struct sk_buff *syn)
 		.flowlabel = ip6_flowinfo(ip6h),
 		.flowi6_mark = syn->mark,
 		.flowi6_proto = ip6h->nexthdr,
+		.fl6_sport = tcp_hdr(syn)->source,
+		.fl6_dport = tcp_hdr(syn)->dest,
 	};
+	const struct ip_tunnel_info *tun = skb_tunnel_info(syn);
 	struct dst_entry *dst;
 
+	if (tun && !(tun->mode & IP_TUNNEL_INFO_TX))
+		fl6.flowi6_tun_key.tun_id = tun->key.tun_id;
 	dst = ip6_route_input_lookup(net, syn->dev, &fl6, syn, RT6_LOOKUP_F_HAS_SADDR);
 	skb_dst_drop(syn);
 	skb_dst_set(syn, dst);
@@ -242,8 +248,6 @@ static void resume(struct cb_show *show)
 	struct nf_hook_state *state = &show->state;
 	struct place place;
 
-	if (!show->ack)
-		return;
 	if (!behind(&place, state, cb_hooks_pre_routing))
 		kfree_skb(show->ack);
 	else if (nf_hook_slow(show->ack, state, place.e, place.next) == 1)
@@ -265,13 +269,27 @@ static void take_elsewhere(struct sk_buff *syn, struct cb_show *show)
 	let_go(syn);
 	if (mine->syn == syn) {
 		mine->fate = TAKEN;
-	} else if (show->ack) {
+	} else {
 		nf_reset_ct(show->ack);
 		nf_ct_set(show->ack, NULL, IP_CT_UNTRACKED);
 		resume(show);
 	}
 	kfree_skb(syn);
 	free_show(show);
+}
+
+/* A SYN that TPROXY gave to a socket of its own, and a queue gave back. */
+static void note_diverted(struct net *net, const struct sk_buff *syn)
+{
+	struct cb_tuple t = { .family = AF_INET, .dport = tcp_hdr(syn)->dest };
+
+	if (syn->protocol == htons(ETH_P_IPV6)) {
+		t.family = AF_INET6;
+		t.daddr.in6 = ipv6_hdr(syn)->daddr;
+	} else {
+		t.daddr.a[0] = ip_hdr(syn)->daddr;
+	}
+	cb_elsewhere_note(cb_net(net), &t, div_u64(ktime_get_ns(), NSEC_PER_MSEC));
 }
 
 /* Behind the hooks of PRE_ROUTING, at once or when a queue gives the SYN back.  One
@@ -288,6 +306,8 @@ static int arrive(struct net *net, struct sock *sk, struct sk_buff *syn)
 	if (!show) {
 		if (mine->syn == syn)
 			mine->fate = TAKEN;
+		else if (syn->sk)
+			note_diverted(net, syn);
 		kfree_skb(syn);
 		goto out;
 	}
@@ -303,6 +323,13 @@ out:
 	return 0;
 }
 
+struct cb_decision cb_conntrack_release(struct cb_ctx *ctx)
+{
+	nf_reset_ct(ctx->skb);
+	nf_ct_set(ctx->skb, NULL, IP_CT_UNTRACKED);
+	return cb_decide(CB_PASS, CB_R_NOT_LOCAL);
+}
+
 static struct cb_decision judged(struct cb_ctx *ctx, enum fate fate)
 {
 	switch (fate) {
@@ -312,13 +339,9 @@ static struct cb_decision judged(struct cb_ctx *ctx, enum fate fate)
 		return cb_decide(CB_DROP, CB_R_REFUSED_BY_HOST);
 	case TAKEN:
 		cb_elsewhere_note(ctx->cbn, &ctx->seg.tuple, ctx->now_ms);
-		nf_reset_ct(ctx->skb);
-		nf_ct_set(ctx->skb, NULL, IP_CT_UNTRACKED);
-		return cb_decide(CB_PASS, CB_R_NOT_LOCAL);
+		return cb_conntrack_release(ctx);
 	default:
-		/* What a rule's target stole could not go on behind that rule. */
-		return ctx->by_rule ? cb_decide(CB_DROP, CB_R_REFUSED_BY_HOST) :
-				      cb_decide(CB_STOLEN, CB_R_NONE);
+		return cb_decide(CB_STOLEN, CB_R_NONE);
 	}
 }
 
@@ -357,6 +380,13 @@ static void show_synack(struct sk_buff *synack, const struct nf_hook_state *stat
 		nf_hook_entry_hookfn(ct, synack, &out);
 }
 
+/* A hook behind ours that queues the SYN gives it back here. */
+static int give_up(struct net *net, struct sock *sk, struct sk_buff *syn)
+{
+	kfree_skb(syn);
+	return 0;
+}
+
 bool cb_conntrack_delivered(struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	struct showing *mine = this_cpu_ptr(&showing);
@@ -366,10 +396,15 @@ bool cb_conntrack_delivered(struct sk_buff *skb, const struct nf_hook_state *sta
 
 	if (!show)
 		return false;
+	if (!same_ends(&show->tuple, skb)) {	/* NAT in INPUT */
+		take_elsewhere(skb, show);
+		return true;
+	}
 	if (!behind(&place, state, cb_hooks_local_in)) {
 		kfree_skb(skb);
 		return true;
 	}
+	rest.okfn = give_up;
 	if (nf_hook_slow(skb, &rest, place.e, place.next) != 1)
 		return true;
 	show_synack(show->synack, state);

@@ -33,6 +33,14 @@ bool cb_conntrack_watches(const struct cb_ctx *ctx);
 struct cb_decision cb_conntrack_show(struct cb_ctx *ctx);
 
 /**
+ * cb_conntrack_release() - an ACK whose destination is taken elsewhere
+ * @ctx:	its cookie opened at PRE_ROUTING
+ *
+ * Return: CB_PASS/NOT_LOCAL: untracked, so that the stack resets it.
+ */
+struct cb_decision cb_conntrack_release(struct cb_ctx *ctx);
+
+/**
  * cb_conntrack_delivered() - take a shown SYN out of LOCAL_IN
  * @skb:	segment at LOCAL_IN
  * @state:	of the hook

@@ -84,7 +84,6 @@ static bool begin(struct cb_ctx *ctx, struct sk_buff *skb, const struct nf_hook_
 	ctx->skb = skb;
 	ctx->state = state;
 	ctx->cbn = cb_net(state->net);
-	ctx->by_rule = false;
 	ctx->redeeming = false;
 	return cb_parse_tuple(ctx);
 }
@@ -208,7 +207,6 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	if (cb_is_bare_ack(ctx.seg.flags) && cb_demux_early(skb, state, ctx.seg.thoff))
 		return NF_ACCEPT;
 	ctx.svc = svc;
-	ctx.by_rule = true;
 	stopped = stop_softirq();
 	verdict = pre_routing(&ctx);
 	if (verdict == NF_ACCEPT) {

@@ -64,6 +64,8 @@ static struct cb_decision opened(struct cb_ctx *ctx)
 
 	if (!cb_conntrack_watches(ctx))
 		return cb_decide(CB_PASS, CB_R_NONE);
+	if (cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
+		return cb_conntrack_release(ctx);
 	d = ask_listener(ctx, cb_demux_listener(ctx));
 	return d.action == CB_ANSWER ? cb_conntrack_show(ctx) : d;
 }

@@ -49,7 +49,6 @@ struct cb_ctx {
 	const struct cb_ring *ring;
 	u64 now_ms;				/* CLOCK_MONOTONIC */
 	enum cb_reason header;			/* of the fixed TCP header: NONE or BAD_HEADER */
-	bool by_rule;				/* the iptables target, not our own hook */
 	bool redeeming;				/* a cookie opened: honoured even by `observe` */
 	struct cb_segment seg;
 	struct cb_policy policy;

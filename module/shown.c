@@ -144,7 +144,7 @@ struct sk_buff *cb_shown_synack(const struct cb_ctx *ctx)
 	describe_synack(&b, ctx);
 	skb = make(ctx, &b);
 	if (skb) {			/* the template, if a rule gave one */
-		skb->_nfct = ctx->skb->_nfct;
+		skb_set_nfct(skb, skb_get_nfct(ctx->skb));
 		nf_conntrack_get(skb_nfct(skb));
 	}
 	return skb;

@@ -62,6 +62,8 @@ static void judge(struct cb_options *want, const struct found *f, bool syn)
 		want->tsval = number(f->value, 4);
 		want->tsecr = number(f->value + 4, 4);
 	}
+	if (f->kind == 30 && f->value[0] >> 4 == 1)	/* MP_JOIN */
+		want->has |= CB_OPT_JOIN;
 	if (f->kind == 2 && syn)
 		want->mss = number(f->value, 2);
 	if (f->kind == 3 && syn)

@@ -32,11 +32,11 @@ static void screen(const struct cb_segment *seg)
 	struct cb_decision d = cb_handshake_screen(seg);
 	u32 a = be32_to_cpu(seg->tuple.saddr.a[0]);
 	const u8 *s = seg->tuple.saddr.in6.s6_addr;
-	static const u8 none[16];
+	static const u8 none[16], mapped[12] = { [10] = 0xff, [11] = 0xff };
 	bool bad;
 
 	if (seg->tuple.family == AF_INET6)
-		bad = s[0] == 0xff || !memcmp(s, none, 16);
+		bad = s[0] == 0xff || !memcmp(s, none, 16) || !memcmp(s, mapped, 12);
 	else
 		bad = a < 1u << 24 || (a >= 0xe0000000u && a < 0xf0000000u) || a == ~0u;
 	if (seg->flags & (CB_TCP_FIN | CB_TCP_RST))
