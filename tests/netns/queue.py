@@ -194,7 +194,10 @@ def ack_dropped(port):
 
 @contextlib.contextmanager
 def tracking(port):
-    """Connection tracking that picks nothing up, and rules that queue what is NEW."""
+    """Connection tracking that picks nothing up, and rules that queue what is NEW.
+
+    The rules go before the queue does: 6.1 warns if it flushes what a rule that is gone queued.
+    """
     rule = f"add rule inet tracked input tcp dport {port} ct state"
     sh("server", "nft add table inet tracked",
        "nft add chain inet tracked input '{ type filter hook input priority 0; }'",
@@ -210,7 +213,7 @@ def tracking(port):
       port=TRACKED)
 def tracked(port):
     """What the client sends meanwhile finds no connection; without a cookie its SYN waits."""
-    with tracking(port), queued(port) as queue, listen(port) as listener, \
+    with queued(port) as queue, tracking(port), listen(port) as listener, \
             starting(port) as client:
         queue.start()
         with accept(listener) as child:
@@ -222,7 +225,7 @@ def tracked(port):
 @case("connection tracking: the queue drops the shown SYN, and the ACK with it", port=TRACKED + 1,
       differs=EARLY, stock={"early": False}, counts={"syn_answered": (1, 4)})
 def tracked_dropped(port):
-    with tracking(port), queued(port) as queue, listen(port) as listener, \
+    with queued(port) as queue, tracking(port), listen(port) as listener, \
             starting(port) as client:
         got = queue.packet(LIMIT)
         assert got and got[1] & SYN, "no SYN in the queue"
