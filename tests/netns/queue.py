@@ -75,6 +75,11 @@ class Queue:
             self.verdict(self.held[index][0], what)
         self.held = []
 
+    def drain(self):
+        """Drops what is there."""
+        while got := self.packet(0.1):
+            self.verdict(got[0], DROP)
+
     def start(self):
         """Everything passes at once, from now on."""
         def serve_queue():
@@ -192,11 +197,22 @@ def ack_dropped(port):
             return {"data": child.recv(3), "more": pump(client, child, 3000)}
 
 
+# Hooks of connection tracking come and go with these rules. The stock kernel warns (nf_reinject) if
+# a queue that is closing flushes what it got before hooks went, and VMs panic on warnings: so only
+# where the queue has one consumer at a time, on one processor.
+ON_UML = os.environ.get("PLATFORM", "").startswith("uml")
+
+
+def case_on_uml(*arguments, **settings):
+    return case(*arguments, **settings) if ON_UML else lambda function: function
+
+
 @contextlib.contextmanager
 def tracking(port):
     """Connection tracking that picks nothing up, and rules that queue what is NEW.
 
-    The rules go before the queue does: 6.1 warns if it flushes what a rule that is gone queued.
+    Nothing may be in the queue when it closes: 6.1 warns if it flushes what hooks queued that
+    are gone, and those of connection tracking go with these rules.
     """
     rule = f"add rule inet tracked input tcp dport {port} ct state"
     sh("server", "nft add table inet tracked",
@@ -209,7 +225,7 @@ def tracking(port):
         sh("server", "nft delete table inet tracked")
 
 
-@case("connection tracking: the SYN that is shown to the rules waits, and the ACK with it",
+@case_on_uml("connection tracking: the SYN that is shown to the rules waits, and the ACK with it",
       port=TRACKED)
 def tracked(port):
     """What the client sends meanwhile finds no connection; without a cookie its SYN waits."""
@@ -222,7 +238,7 @@ def tracked(port):
             return {"banner": receive(client, 6), "more": pump(client, child, 3000)}
 
 
-@case("connection tracking: the queue drops the shown SYN, and the ACK with it", port=TRACKED + 1,
+@case_on_uml("connection tracking: the queue drops the shown SYN, and the ACK with it", port=TRACKED + 1,
       differs=EARLY, stock={"early": False}, counts={"syn_answered": (1, 4)})
 def tracked_dropped(port):
     with queued(port) as queue, tracking(port), listen(port) as listener, \
@@ -231,8 +247,11 @@ def tracked_dropped(port):
         assert got and got[1] & SYN, "no SYN in the queue"
         queue.verdict(got[0], DROP)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return {"early": bool(select.select([], [client], [], 0.3)[1]),
-                "accepted": not nobody(listener)}
+        outcome = {"early": bool(select.select([], [client], [], 0.3)[1]),
+                   "accepted": not nobody(listener)}
+        client.close()
+        queue.drain()
+        return outcome
 
 
 # --- INPUT rules --------------------------------------------------------------------------------

@@ -34,4 +34,7 @@ server nft -f - <<-END || die "no nft, or no queue"
 		}
 	}
 END
+# Keeps the module's hooks where they are: 6.1 warns (nf_reinject) if a queue that is closed still has
+# what was queued when there were more hooks.
+server cookiebox service add keep port 9 mode local || die "service add failed"
 exec python3 -B "$TOP/tests/netns/queue.py"
