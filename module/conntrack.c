@@ -133,17 +133,18 @@ static void note_elsewhere(const struct cb_show *show)
 static void syn_ends(struct sk_buff *skb)
 {
 	struct cb_show *show = skb_shinfo(skb)->destructor_arg;
-	enum fate fate = skb_dst(skb) ? TAKEN : REFUSED;
+	bool taken = skb_dst(skb);
 	struct showing *mine;
 
 	local_bh_disable();
 	mine = this_cpu_ptr(&showing);
-	if (fate == TAKEN)
-		note_elsewhere(show);
-	if (mine->syn == skb)
-		mine->fate = fate;
-	else
+	if (mine->syn == skb) {
+		mine->fate = taken ? TAKEN : REFUSED;
+	} else {
+		if (taken)
+			note_elsewhere(show);
 		kfree_skb(show->ack);
+	}
 	local_bh_enable();
 	free_show(show);
 }
@@ -260,18 +261,24 @@ static void let_go(struct sk_buff *skb)
 	skb_shinfo(skb)->destructor_arg = NULL;
 }
 
-/* The ACK is none of connection tracking's business then: the stack resets it. */
+/* None of connection tracking's business: the stack resets it. */
+static void untrack(struct sk_buff *ack)
+{
+	nf_reset_ct(ack);
+	nf_ct_set(ack, NULL, IP_CT_UNTRACKED);
+}
+
+/* What this CPU shows is noted, and its ACK released, when cb_conntrack_show() goes on. */
 static void take_elsewhere(struct sk_buff *syn, struct cb_show *show)
 {
 	struct showing *mine = this_cpu_ptr(&showing);
 
-	note_elsewhere(show);
 	let_go(syn);
 	if (mine->syn == syn) {
 		mine->fate = TAKEN;
 	} else {
-		nf_reset_ct(show->ack);
-		nf_ct_set(show->ack, NULL, IP_CT_UNTRACKED);
+		note_elsewhere(show);
+		untrack(show->ack);
 		resume(show);
 	}
 	kfree_skb(syn);
@@ -325,8 +332,7 @@ out:
 
 struct cb_decision cb_conntrack_release(struct cb_ctx *ctx)
 {
-	nf_reset_ct(ctx->skb);
-	nf_ct_set(ctx->skb, NULL, IP_CT_UNTRACKED);
+	untrack(ctx->skb);
 	return cb_decide(CB_PASS, CB_R_NOT_LOCAL);
 }
 

@@ -4,7 +4,8 @@
  *
  * Invariant: no reference is kept.  A listener is freed by RCU, so it lives as
  * long as the caller's rcu_read_lock(); what the established hash returns is
- * put at once.  Called in both hooks, softirq.
+ * put at once, or goes with the segment (cb_demux_early()).  Called in both hooks,
+ * softirq.
  */
 #include <linux/netfilter_bridge.h>
 #include <net/addrconf.h>
@@ -36,7 +37,6 @@ static int device_of(const struct nf_hook_state *state, const struct sk_buff *sk
 	return state->pf == NFPROTO_IPV6 ? inet6_iif(skb) : inet_iif(skb);
 }
 
-
 static struct sock *established4(const struct nf_hook_state *state, const struct sk_buff *skb,
 				 const struct ends *e)
 {
@@ -62,6 +62,15 @@ static struct sock *established6(const struct nf_hook_state *state, const struct
 #endif
 }
 
+/* Referenced, or NULL. */
+static struct sock *established(const struct nf_hook_state *state, const struct sk_buff *skb,
+				const struct ends *e)
+{
+	if (state->pf == NFPROTO_IPV6)
+		return established6(state, skb, e);
+	return established4(state, skb, e);
+}
+
 /**
  * cb_demux_established() - is the tuple in the established hash?
  * @ctx:	tuple parsed
@@ -72,12 +81,8 @@ bool cb_demux_established(const struct cb_ctx *ctx)
 {
 	const struct cb_tuple *t = &ctx->seg.tuple;
 	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
-	struct sock *sk;
+	struct sock *sk = established(ctx->state, ctx->skb, &e);
 
-	if (t->family == AF_INET6)
-		sk = established6(ctx->state, ctx->skb, &e);
-	else
-		sk = established4(ctx->state, ctx->skb, &e);
 	if (!sk)
 		return false;
 	sock_gen_put(sk);
@@ -141,12 +146,11 @@ noinline bool cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *st
 	if (state->pf == NFPROTO_IPV6) {
 		e.saddr = &ipv6_hdr(skb)->saddr;
 		e.daddr = &ipv6_hdr(skb)->daddr;
-		sk = established6(state, skb, &e);
 	} else {
 		e.saddr = &ip_hdr(skb)->saddr;
 		e.daddr = &ip_hdr(skb)->daddr;
-		sk = established4(state, skb, &e);
 	}
+	sk = established(state, skb, &e);
 	if (!sk)
 		return false;
 	if (!attach(state, skb, sk))

@@ -252,14 +252,14 @@ static noinline unsigned int redeem(struct sk_buff *skb, const struct nf_hook_st
 unsigned int cb_hooks_local_in(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
 {
-	bool shown;
+	bool shown, stopped;
 
 	if (skb->sk && likely(skb->sk->sk_state != TCP_LISTEN))
 		return NF_ACCEPT;
 	if (unlikely(skb->destructor && !skb->sk)) {
-		local_bh_disable();
+		stopped = stop_softirq();
 		shown = cb_conntrack_delivered(skb, state);
-		local_bh_enable();
+		let_softirq(stopped);
 		if (shown)
 			return NF_STOLEN;
 	}

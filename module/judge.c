@@ -136,7 +136,7 @@ static struct cb_decision judge_service(struct cb_ctx *ctx)
 		return cb_decide(CB_DROP, reason);
 	if (syn)
 		return judge_syn(ctx);
-	if ((flags & (CB_TCP_ACK | CB_TCP_SYN | CB_TCP_RST)) == CB_TCP_ACK)
+	if (cb_is_bare_ack(flags))
 		return judge_ack(ctx);
 	return judge_other(ctx);
 }
