@@ -14,8 +14,6 @@
 #include "net.h"
 #include "uapi/linux/cookiebox.h"
 
-#define EPOCH_SECONDS_DEFAULT	32
-#define INVALID_RATE_DEFAULT	8
 #define WORD_LEN		16	/* longer than any word by more than a NUL */
 
 static const unsigned int epoch_seconds_min = 2, epoch_seconds_max = 3600;
@@ -63,9 +61,19 @@ static int default_reply(cb_ctl_table table, int write, void *buffer, size_t *le
 	return 0;
 }
 
+static const struct cb_sysctl defaults = {
+	.epoch_seconds = 32,
+	.default_reply = COOKIEBOX_REPLY_ROUTE,
+	.invalid_rate = 8,
+};
+
+/* Where a value is in struct cb_sysctl; each namespace gets a copy that points to its own. */
+#define AT(field)	((void *)offsetof(struct cb_sysctl, field))
+
 static const struct ctl_table template[] = {
 	{
 		.procname	= "epoch_seconds",
+		.data		= AT(epoch_seconds),
 		.maxlen		= sizeof(unsigned int),
 		.mode		= 0644,
 		.proc_handler	= epoch_seconds,
@@ -74,12 +82,14 @@ static const struct ctl_table template[] = {
 	},
 	{
 		.procname	= "default_reply",
+		.data		= AT(default_reply),
 		.maxlen		= WORD_LEN,
 		.mode		= 0644,
 		.proc_handler	= default_reply,
 	},
 	{
 		.procname	= "invalid_rate",
+		.data		= AT(invalid_rate),
 		.maxlen		= sizeof(unsigned int),
 		.mode		= 0644,
 		.proc_handler	= proc_douintvec_minmax,
@@ -100,17 +110,14 @@ static const struct ctl_table template[] = {
 int cb_sysctl_init(struct cb_net *cbn)
 {
 	struct ctl_table *table;
+	unsigned int i;
 
-	cbn->sysctl.epoch_seconds = EPOCH_SECONDS_DEFAULT;
-	cbn->sysctl.default_reply = COOKIEBOX_REPLY_ROUTE;
-	cbn->sysctl.invalid_rate = INVALID_RATE_DEFAULT;
-
+	cbn->sysctl = defaults;
 	table = kmemdup(template, sizeof(template), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
-	table[0].data = &cbn->sysctl.epoch_seconds;
-	table[1].data = &cbn->sysctl.default_reply;
-	table[2].data = &cbn->sysctl.invalid_rate;
+	for (i = 0; i < ENTRIES; i++)
+		table[i].data = (u8 *)&cbn->sysctl + (size_t)template[i].data;
 	cbn->sysctl_header = register_net_sysctl_sz(cbn->net, "net/cookiebox", table, ENTRIES);
 	if (!cbn->sysctl_header) {
 		kfree(table);
