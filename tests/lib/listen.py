@@ -70,6 +70,17 @@ def sysctl(name, key, value):
     return old
 
 
+def link_local(name, device):
+    """The address of a device of that namespace."""
+    enter(name)
+    with open("/proc/thread-self/net/if_inet6", encoding="ascii") as handle:
+        for line in handle:
+            address, _, _, scope, _, dev = line.split()
+            if scope == "20" and dev == device:
+                return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))
+    raise OSError(f"{name} has no link-local address on {device}")
+
+
 # --- Sockets ----------------------------------------------------------------------------------
 
 def tcp(name, family=None, protocol=0):

@@ -4,6 +4,8 @@
 import socket
 import struct
 
+from segments import checksum
+
 FLAGS = "FSRPAUEC"
 MASK = 0xffffffff
 ETHER_IPV4, ETHER_IPV6 = 0x0800, 0x86dd
@@ -13,15 +15,6 @@ MSS, WSCALE, SACK_OK, SACK, TIMESTAMP = 2, 3, 4, 5, 8
 def before(a, b):
     """Sequence number a is before b, RFC 9293 3.4."""
     return (a - b) & MASK > 0x7fffffff
-
-
-def checksum(data):
-    if len(data) & 1:
-        data += b"\0"
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
 
 
 def address(text):

@@ -43,27 +43,6 @@ SOURCE = packed("10.1.0.1" if FOUR else "fd01::1")      # nobody's, routed to th
 HONEST = packed("10.1.0.9" if FOUR else "fd01::9")
 
 
-class Report:
-    """KTAP on stdout; done() at the end."""
-    count = failed = 0
-
-    def __call__(self, good, what, note=""):
-        self.count += 1
-        self.failed += not good
-        if not good and note != "":
-            print("\n".join(f"# {line}" for line in str(note).splitlines()))
-        print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
-        return good
-
-    @staticmethod
-    def note(text):
-        print(f"# {text}", flush=True)
-
-    def done(self):
-        print(f"1..{self.count}", flush=True)
-        return 1 if self.failed else 0
-
-
 def enter(namespace):
     handle = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
     if LIBC.setns(handle, 0x40000000):

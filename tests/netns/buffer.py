@@ -13,19 +13,11 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 
 import tap  # noqa: E402
 from genl import C, Socket, text, u8, u16  # noqa: E402
+from report import Report  # noqa: E402
 
 FAMILY = int(os.environ["FAMILY"])
 OPTIONS = b"\2\4\5\xb4\4\2\1\1"
-COUNT = FAILED = 0
-
-
-def ok(good, what, note=""):
-    global COUNT, FAILED
-    COUNT += 1
-    FAILED += not good
-    if not good:
-        print(f"# {note}")
-    print(f"{'ok' if good else 'not ok'} {COUNT} - {what}", flush=True)
+ok = Report()
 
 
 class Client:
@@ -114,8 +106,7 @@ def main():
                  u8(C["A_SERVICE_REPLY"], C["REPLY_ROUTE"]))
     output(client)
     live(client)
-    print(f"1..{COUNT}")
-    return FAILED != 0
+    return ok.done()
 
 
 if __name__ == "__main__":

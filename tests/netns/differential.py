@@ -22,9 +22,10 @@ sys.path[:0] = [os.path.join(HERE, "..", "lib")]
 import mutate  # noqa: E402
 import segments  # noqa: E402
 import wire  # noqa: E402
+from report import Report  # noqa: E402
 from segments import ACK, PSH, RST, SYN, TS, timestamps  # noqa: E402
 
-ok = wire.Report()
+ok = Report()
 BATCH = 64
 SHOWN = 25
 NAMES = {0: "E", 1: "N", 2: "M", 3: "W", 4: "S", 8: "T"}

@@ -19,6 +19,7 @@ import failing  # noqa: E402
 import tap  # noqa: E402
 import xtables  # noqa: E402
 from genl import C, DUMP, Refused, Socket, attr, nest, text, u8, u16, u32  # noqa: E402
+from report import Report  # noqa: E402
 
 MODULE = os.environ["MODULE"]
 NAME, PORT = C["A_SERVICE_NAME"], C["A_SERVICE_PORT_MIN"]
@@ -37,18 +38,6 @@ SPARED = {"pcpu_alloc_noprof": "percpu memory has no fault injection",
           "__pskb_pull_tail": "without a word",
           # struct cb_show, __GFP_NOWARN; whichever function the compiler leaves it in
           "prepare": "without a word", "cb_conntrack_show": "without a word"}
-
-
-class Report:
-    """KTAP on stdout."""
-    count = failed = 0
-
-    def __call__(self, good, what, notes=()):
-        self.count += 1
-        self.failed += not good
-        for note in () if good else list(notes)[:20]:
-            print(f"# {note}")
-        print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
 
 
 ok = Report()
@@ -456,8 +445,7 @@ def main():
     rules(fail)
     segments(fail)
     all_sites(fail)
-    print(f"1..{ok.count}")
-    return ok.failed != 0
+    return ok.done()
 
 
 if __name__ == "__main__":

@@ -87,13 +87,21 @@ changes_under_load()
 	end_load "key set"
 }
 
+# reached EPOCH: it has begun.
+reached()
+{
+	[ "$(key_epoch)" -ge "$1" ]
+}
+
 # Each of 10 connections of both forms holds its ACK, at every phase of an epoch of 4 s.
 held_acks()
 {
-	local expired bad
+	local expired bad epoch
 	[ -n "$MODULE" ] || return
 	server sysctl -qw net.cookiebox.epoch_seconds=4
-	sleep 5 # epochs that had begun or were planned still had the old length
+	epoch=$(key_epoch)
+	# The epoch that has begun and the one that was planned still have the old length.
+	wait_for 20 reached $((epoch + 2)) || die "epochs do not advance"
 	expired=$(stat_of cookie_expired) bad=$(stat_of bad_cookie)
 	printf '%s\n' "$TS hold=3.7" "$PLAIN hold=3.7" | raw -R 6000 -r 5 -t 4 >"$TMPDIR/one" &
 	printf '%s\n' "$TS hold=12.2 wait=3" "$PLAIN hold=12.2 wait=3" |

@@ -13,7 +13,8 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 
 from genl import C, attr, nest, u8  # noqa: E402
 from listen import (AF, ANY, CLIENT, SERVER, V6, accept, case, connect, ends, ended,  # noqa: E402
-                    enter, how, listen, nobody, pump, receive, run, serve, sysctl, tcp, where)
+                    enter, how, link_local, listen, nobody, pump, receive, run, serve, sysctl,
+                    tcp, where)
 
 MPTCP, SOL_MPTCP, MPTCP_INFO = 262, 284, 1
 TCP_MD5SIG, MSG_FASTOPEN = 14, 0x20000000
@@ -313,16 +314,6 @@ def loopback_specific(port):
 def own_address(port):
     with listen(port) as listener:
         return serve(listener, connect(port, SERVER, name="server"))
-
-
-def link_local(name, device):
-    enter(name)
-    with open("/proc/thread-self/net/if_inet6", encoding="ascii") as handle:
-        for line in handle:
-            address, _, _, scope, _, dev = line.split()
-            if scope == "20" and dev == device:
-                return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))
-    raise OSError(f"{name} has no link-local address on {device}")
 
 
 @case("link-local, wildcard listener", when=V6)

@@ -15,6 +15,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 
 import policy  # noqa: E402
 from genl import C, DUMP, NESTED, Refused, Socket, attr, nest, text, u8, u16, u32  # noqa: E402
+from report import Report  # noqa: E402
 
 LONG = os.environ.get("LONG") == "1"
 ROUNDS = 40000 if LONG else 300 if os.environ.get("PLATFORM") == "vm" else 1500
@@ -38,18 +39,6 @@ GOOD = {
     "REASON_GET": {C["A_REASON_ID"]: u32(C["A_REASON_ID"], 1)},
     "KEY_SET": {C["A_KEY_MASTER"]: attr(C["A_KEY_MASTER"], b"k" * 32)},
 }
-
-
-class Report:
-    """KTAP on stdout."""
-    count = failed = 0
-
-    def __call__(self, good, what, notes=()):
-        self.count += 1
-        self.failed += not good
-        for note in () if good else list(notes)[:10]:
-            print(f"# {note}")
-        print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
 
 
 ok = Report()
@@ -300,8 +289,7 @@ def main():
     ok(state(other) == before, "nor changed")
     clear(other)
     ok(other.dump(C["CMD_SERVICE_GET"]) == [], "and all of it can be cleared")
-    print(f"1..{ok.count}")
-    return ok.failed != 0
+    return ok.done()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 
 import genl  # noqa: E402
 from genl import C, Refused, Socket, attr, nest, text, u8, u16, u32  # noqa: E402
+from report import Report  # noqa: E402
 
 NAME, PORT, ADDR, ALLOW = (C["A_SERVICE_" + n] for n in ("NAME", "PORT_MIN", "ADDR", "ALLOW"))
 ADD, SET, DEL, GET = (C["CMD_SERVICE_" + n] for n in ("ADD", "SET", "DEL", "GET"))
@@ -26,18 +27,6 @@ OFF = u8(C["A_SERVICE_ENGAGE"], C["ENGAGE_OFF"])
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 FAIL_NTH = "/proc/self/fail-nth"
 FAILSLAB = "/sys/kernel/debug/failslab"
-
-
-class Report:
-    """KTAP on stdout."""
-    count = failed = 0
-
-    def __call__(self, good, what, note=""):
-        self.count += 1
-        self.failed += not good
-        if not good and note != "":
-            print(f"# {note}")
-        print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
 
 
 ok = Report()
@@ -269,8 +258,7 @@ def main():
     got = subprocess.run(["rmmod", "cookiebox"], capture_output=True, text=True, check=False)
     ok(got.returncode == 0, "the module unloads under an open transaction", got.stderr)
     sock.close()
-    print(f"1..{ok.count}")
-    return ok.failed != 0
+    return ok.done()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import sys
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")]
 
 from listen import (ANY, LIMIT, V6, Info, accept, case, connect, ended, enter, how,  # noqa: E402
-                    listen, nobody, pump, receive, reply, run, serve, sysctl, tcp, where)
+                    link_local, listen, nobody, pump, receive, reply, run, serve, sysctl, tcp,
+                    where)
 
 HAVE = os.environ.get("HAVE", "").split()
 DEFER = (socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
@@ -23,16 +24,6 @@ def server_on(subnet, host=2):
 
 def device(name):
     return socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode()
-
-
-def link_local(name, dev):
-    enter(name)
-    with open("/proc/thread-self/net/if_inet6", encoding="ascii") as handle:
-        for line in handle:
-            address, _, _, scope, _, found = line.split()
-            if scope == "20" and found == dev:
-                return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))
-    raise OSError(f"{name} has no link-local address on {dev}")
 
 
 def ordinary(address, *options):

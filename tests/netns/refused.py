@@ -18,10 +18,11 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 
 import segments  # noqa: E402
 import wire  # noqa: E402
+from report import Report  # noqa: E402
 from segments import ACK, FIN, PSH, RST, SYN, URG, timestamps  # noqa: E402
 from wire import FOUR, WITH_TS, WITHOUT_TS, Handshake, cookiebox, packed  # noqa: E402
 
-ok = wire.Report()
+ok = Report()
 HOUR = 3600000
 SOCKET = "a socket came of it"
 

@@ -172,6 +172,15 @@ static int shake_hands(struct result *res)
 	return forge_all(FORM_ACK);
 }
 
+/* The batch that was forged; only what counts is measured. */
+static void run_batch(struct result *res, bool counts)
+{
+	if (counts)
+		measure(res);
+	else
+		deliver(res);
+}
+
 /* Connects a batch of clients and measures what they send then. */
 static int round_connected(const struct kind *kind, struct result *res, bool counts)
 {
@@ -189,10 +198,7 @@ static int round_connected(const struct kind *kind, struct result *res, bool cou
 		err = forge_all(kind->form);
 		if (err)
 			break;
-		if (counts)
-			measure(res);
-		else
-			deliver(res);
+		run_batch(res, counts);
 		for (i = 0; i < BATCH && kind->form == FORM_DATA; i++)
 			bench.flow[i].seq += DATA_LEN;
 	}
@@ -206,10 +212,7 @@ static int round_opens(struct result *res, bool counts)
 	err = shake_hands(res);
 	if (err)
 		return err;
-	if (counts)
-		measure(res);
-	else
-		deliver(res);
+	run_batch(res, counts);
 	accept_all(res);
 	return 0;
 }
@@ -242,10 +245,7 @@ static int round_alone(const struct kind *kind, struct result *res, bool counts)
 		err = forge_all(kind->form);
 	if (err)
 		return err;
-	if (counts)
-		measure(res);
-	else
-		deliver(res);
+	run_batch(res, counts);
 	return 0;
 }
 
