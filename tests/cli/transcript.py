@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Golden tests as transcripts of a shell.
 
-tests/cli/transcript.py [--update] FILE...
+tests/cli/transcript.py [--update|--fresh] FILE...
 
     # a comment
     $ command                    run by bash in a folder of its own, which lasts for the file
@@ -11,9 +11,11 @@ tests/cli/transcript.py [--update] FILE...
 
 Each command is one result, printed as KTAP. Values that change from run to run are replaced
 first, by the table below. --update rewrites the files with what was printed: read the difference.
+With --fresh each file has a network namespace of its own, with lo.
 Where $OUT is set, what was printed is left there too.
 """
 
+import ctypes
 import difflib
 import os
 import re
@@ -93,6 +95,12 @@ def trimmed(lines):
     return lines[:end], lines[end:]
 
 
+def enter_fresh_namespace():
+    if ctypes.CDLL(None, use_errno=True).unshare(0x40000000):       # CLONE_NEWNET
+        raise OSError(ctypes.get_errno(), "unshare")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
 def transcript(path, update, report):
     name, text = os.path.splitext(os.path.basename(path))[0], []
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +123,7 @@ def transcript(path, update, report):
 
 
 def main():
-    update = sys.argv[1:2] == ["--update"]
+    update, fresh = sys.argv[1:2] == ["--update"], sys.argv[1:2] == ["--fresh"]
     count, failed = 0, 0
 
     def report(what, want, got):
@@ -127,7 +135,9 @@ def main():
                 print("#", line)
         print(f"{'not ok' if want != got else 'ok'} {count} - {what.replace('#', '')}", flush=True)
 
-    for path in sys.argv[1 + update:]:
+    for path in sys.argv[1 + update + fresh:]:
+        if fresh:
+            enter_fresh_namespace()
         transcript(path, update, report)
     if not update:
         print(f"1..{count}")

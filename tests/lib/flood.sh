@@ -12,13 +12,15 @@ SYNFLOOD=$TOP/build/guest-files/synflood
 # flood RATE SECONDS [COUNT]: in the foreground; {"sent": N, ...} on stdout. RATE 0: no limit.
 flood()
 {
-	client "$SYNFLOOD" c0 "$(server cat /sys/class/net/s0/address)" "$SERVER" 80 "$@"
+	client "$SYNFLOOD" c0 "$SERVER_MAC" "$SERVER" 80 "$@"
 }
 
 # start_flood ...: in the background. stop_flood ends it; both leave the count in FLOOD_SENT.
 start_flood()
 {
-	flood "$@" >"$TMPDIR/flood.json" &
+	# exec, so that this is the flood's own pid: what is killed is not a shell that waits for it.
+	(exec "$INNS" client "$SYNFLOOD" c0 "$SERVER_MAC" "$SERVER" 80 "$@") \
+		>"$TMPDIR/flood.json" &
 	FLOOD_PID=$!
 }
 
@@ -29,35 +31,36 @@ flooding()
 
 stop_flood()
 {
-	# ip netns exec becomes synflood itself, so this is its pid.
 	kill "$FLOOD_PID" 2>/dev/null
 	wait "$FLOOD_PID"
 	# shellcheck disable=SC2034 # for the script that sources this
-	FLOOD_SENT=$(jq .sent "$TMPDIR/flood.json")
+	FLOOD_SENT=$(flood_said sent)
 }
 
-# slab NAME: objects of that slab in use; 0 if there is none. (slab_nomerge on the command line.)
-slab()
+# flood_said NAME: that member of what the last one said.
+flood_said()
 {
-	awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }' /proc/slabinfo
+	sed -n "s/.*\"$1\": \([0-9.]*\).*/\1/p" "$TMPDIR/flood.json"
 }
 
-# embryonic: objects that stand for connections that nobody has completed.
-embryonic()
+# start_watch: tests/lib/watch.py. look: what there is now, in SOCKS CONNTRACKS BYTES; end_watch:
+# the peaks, in the same, and in SAMPLES how often it looked.
+start_watch()
 {
-	echo $(($(slab request_sock_TCP) + $(slab request_sock_TCPv6) +
-		$(slab request_sock_subflow_v4) + $(slab request_sock_subflow_v6)))
+	{ coproc WATCH { server python3 -B "$TOP/tests/lib/watch.py"; }; } 2>/dev/null
+	WATCH_IN=${WATCH[1]} WATCH_OUT=${WATCH[0]}
 }
 
-conntracks()
+look()
 {
-	server cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null || echo 0
+	echo >&"$WATCH_IN"
+	read -r -t 30 SOCKS CONNTRACKS BYTES <&"$WATCH_OUT" || die "nobody watches"
 }
 
-# module_bytes: what the module says that it holds in the server's namespace.
-module_bytes()
+end_watch()
 {
-	server cookiebox -j stats | jq '[.. | .memory_bytes? // .memory? | numbers] | add // empty'
+	exec {WATCH_IN}>&-
+	read -r -t 30 SOCKS CONNTRACKS BYTES SAMPLES <&"$WATCH_OUT" || die "nobody has watched"
 }
 
 # fetch: one page over a new connection.
@@ -69,10 +72,5 @@ fetch()
 # fetch_many COUNT: prints how many of COUNT pages came.
 fetch_many()
 {
-	local n=0 i
-
-	for ((i = 0; i < $1; i++)); do
-		fetch 2>>"$TMPDIR/fetch.err" && n=$((n + 1))
-	done
-	echo $n
+	client python3 -B "$TOP/tests/lib/visit.py" "$1" 0 10 "$SERVER" | cut -d' ' -f1
 }

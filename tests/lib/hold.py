@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Fetches a page over connections from given ports, all at once, and holds them open.
 
-tests/lib/hold.py ADDRESS PORT PAGE SECONDS LOCAL-PORT... prints for each local port
-`PORT ok`, `PORT refused` or `PORT timeout`, then `ready`, and closes when its input ends.
+tests/lib/hold.py ADDRESS PORT PAGE: for each line `SECONDS LOCAL-PORT...` on its input it first closes
+those of the line before, then prints for each local port `PORT ok`, `PORT refused` or `PORT timeout`,
+and last `ready`. An empty line only closes, and says so: `closed`.
 """
 
 import select
@@ -55,13 +56,17 @@ def fetch(socks, host, page, seconds):
 
 
 def main():
-    address, port, page, seconds = sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4])
-    socks = {start(address, port, int(p)): p for p in sys.argv[5:]}
-    results = fetch(list(socks), address.join("[]" if ":" in address else ["", ""]), page, seconds)
-    for sock, local in socks.items():
-        print(local, results.get(sock, "timeout"))
-    print("ready", flush=True)
-    sys.stdin.read()
+    address, port, page = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    host, socks = address.join("[]" if ":" in address else ["", ""]), {}
+    for line in sys.stdin:
+        for sock in socks:
+            sock.close()
+        seconds, *locals_ = line.split() or [0]
+        socks = {start(address, port, int(p)): p for p in locals_}
+        results = fetch(list(socks), host, page, float(seconds))
+        for sock, local in socks.items():
+            print(local, results.get(sock, "timeout"))
+        print("ready" if socks else "closed", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ TMPDIR=${TMPDIR:-/tmp}
 LIB_COUNT=0
 LIB_FAILED=0
 LIB_PLAN=
+LIB_SILENCE=
 
 # --- KTAP -----------------------------------------------------------------------------------
 
@@ -131,6 +132,14 @@ finish()
 
 # --- Waiting --------------------------------------------------------------------------------
 
+# pause SECONDS: as sleep, without a process.
+pause()
+{
+	[ -n "$LIB_SILENCE" ] || exec {LIB_SILENCE}<> <(:)
+	read -r -t "$1" -u "$LIB_SILENCE"
+	return 0
+}
+
 # wait_for SECONDS COMMAND...: polls until the command succeeds; fails when the time is over.
 wait_for()
 {
@@ -139,7 +148,7 @@ wait_for()
 	end=$((SECONDS + limit))
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
+		pause 0.05
 	done
 }
 
@@ -154,11 +163,11 @@ listening()
 #   client ──── veth ──── server        10.0.0.1 / fd00::1      10.0.0.2 / fd00::2
 #   more subnets routed to the client: 10.1.0.0/16, fd01::/64 (spoofed sources have a way back)
 
+# in_ns NAMESPACE COMMAND...: much cheaper than `ip netns exec`; but /sys stays as it is.
+INNS=$TOP/build/guest-files/inns
 in_ns()
 {
-	local ns=$1
-	shift
-	ip netns exec "$ns" "$@"
+	"$INNS" "$@"
 }
 
 client()
@@ -175,35 +184,44 @@ server()
 add_ns()
 {
 	local ns
+	printf 'netns add %s\n' "$@" | ip -b - || return 1
 	for ns; do
-		ip netns add "$ns" || return 1
-		ip -n "$ns" link set lo up
-		in_ns "$ns" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+		in_ns "$ns" sh -c 'cd /proc/sys/net/ipv6/conf
+			echo 0 >all/accept_dad; echo 0 >default/accept_dad; exec ip link set lo up'
 	done
 }
 
 # add_link NS1 DEVICE1 NS2 DEVICE2: a veth pair, both ends up, checksums computed for real.
 add_link()
 {
-	ip link add "$2" netns "$1" type veth peer name "$4" netns "$3" || return 1
+	ip link add "$2" netns "$1" up type veth peer name "$4" netns "$3" || return 1
 	in_ns "$1" ethtool -K "$2" tx off >/dev/null 2>&1
 	in_ns "$3" ethtool -K "$4" tx off >/dev/null 2>&1
-	ip -n "$1" link set "$2" up
 	ip -n "$3" link set "$4" up
 }
 
-# topology: the picture above. Sets CLIENT, SERVER (addresses), URLHOST, PREFIX, ANY by FAMILY.
+# topology_addresses NAMESPACE DEVICE OWN-HOST OTHER-HOST
+topology_addresses()
+{
+	ip -n "$1" -b - <<-END
+		addr add 10.0.0.$3/24 dev $2
+		addr add fd00::$3/64 dev $2 nodad
+		route add default via 10.0.0.$4
+		route add default via fd00::$4
+	END
+}
+
+# topology: the picture above. Sets CLIENT, SERVER (addresses), URLHOST, PREFIX, ANY by FAMILY,
+# and SERVER_MAC, the address of s0.
 topology()
 {
-	add_ns client server && add_link client c0 server s0 || die "no namespaces or no veth"
-	ip -n client addr add 10.0.0.1/24 dev c0
-	ip -n server addr add 10.0.0.2/24 dev s0
-	ip -n client addr add fd00::1/64 dev c0 nodad
-	ip -n server addr add fd00::2/64 dev s0 nodad
-	ip -n client route add default via 10.0.0.2
-	ip -n server route add default via 10.0.0.1
-	ip -n client -6 route add default via fd00::2
-	ip -n server -6 route add default via fd00::1
+	local link
+	add_ns client server && add_link client c0 server s0 &&
+		topology_addresses client c0 1 2 && topology_addresses server s0 2 1 ||
+		die "no namespaces or no veth"
+	link=$(ip -n server -o link show s0)
+	# shellcheck disable=SC2034 # for the script that sources this
+	[[ $link =~ link/ether\ ([0-9a-f:]+) ]] && SERVER_MAC=${BASH_REMATCH[1]}
 	if [ "$FAMILY" = 6 ]; then
 		CLIENT=fd00::1 SERVER=fd00::2 URLHOST='[fd00::2]' PREFIX=64 ANY=::
 	else

@@ -83,14 +83,14 @@ raw()
 {
 	local base=10.1.0.1
 	[ "$FAMILY" != 6 ] || base=fd01::1
-	client "$RAWTCP" -i c0 -m "$(server cat /sys/class/net/s0/address)" -s "${RAW_BASE:-$base}" \
+	client "$RAWTCP" -i c0 -m "$SERVER_MAC" -s "${RAW_BASE:-$base}" \
 		-g /page -d "dst=$SERVER ${RAW_DEFAULTS:-}" "$@"
 }
 
 # stat_of REASON: the service's counter; "" without the module.
 stat_of()
 {
-	[ -z "$MODULE" ] || server cookiebox -j stats | jq "[.services[].done.$1] | add // 0"
+	[ -z "$MODULE" ] || server cookiebox stats | awk -v reason="$1" '$2 == reason { n += $4 } END { print n + 0 }'
 }
 
 # grew DESCRIPTION REASON BEFORE AT-LEAST: the counter grew; skipped without the module.
@@ -110,23 +110,41 @@ grew()
 	fi
 }
 
+# fields KIND NAME...: what the objects on stdin that have a member KIND say under these names, a
+# line for each, "null" for what is not there. The raw client writes one object a line, and names
+# are followed by a number or a string without blanks. (jq takes a fifth of a second in a VM.)
+fields()
+{
+	awk -v names="$*" 'BEGIN { n = split(names, want, " ") }
+	index($0, "\"" want[1] "\":") {
+		for (i = 2; i <= n; i++) {
+			skip = length(want[i]) + 3
+			value = "null"
+			if (match($0, "\"" want[i] "\":(\"[^\"]*\"|[-0-9.]+)"))
+				value = substr($0, RSTART + skip, RLENGTH - skip)
+			gsub(/"/, "", value)
+			printf "%s%s", value, i < n ? " " : "\n"
+		}
+	}'
+}
+
 # field NAME: that field of the results on stdin, one a line, the summary left out.
 field()
 {
-	jq -r "select(.label) | .$1"
+	fields label "$1"
 }
 
 # summary NAME: that field of the summary on stdin.
 summary()
 {
-	jq -r "select(.summary) | .$1"
+	fields summary "$1"
 }
 
 # results_are DESCRIPTION WANT FILE: every connection in the file ended so.
 results_are()
 {
 	local other
-	other=$(jq -c "select(.label and .result != \"$2\")" "$3")
+	other=$(awk -v want="\"result\":\"$2\"" '/"label":/ && !index($0, want)' "$3")
 	if [ -s "$3" ] && [ -z "$other" ]; then
 		ok "$1"
 	else
@@ -158,12 +176,12 @@ key_rotate()
 
 key_epoch()
 {
-	[ -z "$MODULE" ] || server cookiebox -j key show | jq '.epoch'
+	[ -z "$MODULE" ] || server cookiebox key show | awk '$1 == "epoch" && NF == 2 { print $2 }'
 }
 
 key_secret()
 {
-	server cookiebox -j key show --secret | jq -r '.master'
+	server cookiebox key show --secret | awk '$1 == "master" { print $2 }'
 }
 
 # key_seals HEX: that master seals.

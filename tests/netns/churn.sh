@@ -9,29 +9,29 @@
 # connections live on; the guest fails the script if the kernel warns, and on User-Mode Linux
 # KASAN, lockdep and kmemleak watch.
 #
-#   synflood, curl, keepalive at c0 ──── veth ──── s0: nginx, service web
+#   synflood, visit, keepalive at c0 ──── veth ──── s0: nginx, service web
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/traffic.sh"
 . "$(dirname "$0")/../lib/flood.sh"
 
 TIMES=${TIMES:-25} EARLIER=10 RATE=500
+BRIEF=02:00:00:00:00:b0
 
-# Honest load until the file is gone: one new connection after another, whatever becomes of it.
+# Honest load: one new connection after another, whatever becomes of it.
 load()
 {
-	touch "$TMPDIR/loading"
-	while [ -e "$TMPDIR/loading" ]; do
-		client curl -s --max-time 1 -o /dev/null http://10.0.0.2/page
-		client curl -s --max-time 1 -o /dev/null "http://[fd00::2]/page"
-		sleep 0.2
-	done &
-	LOAD_PID=$!
+	{ coproc LOAD {
+		client python3 -B "$TOP/tests/lib/visit.py" 0 0.1 1 10.0.0.2 fd00::2
+	}; } 2>/dev/null
+	LOAD_IN=${LOAD[1]} LOAD_OUT=${LOAD[0]}
 }
 
 stop_load()
 {
-	rm -f "$TMPDIR/loading"
-	wait "$LOAD_PID"
+	exec {LOAD_IN}>&-
+	read -r -t 20 came failed <&"$LOAD_OUT"
+	note "${came:-no} pages came meanwhile, ${failed:-none} did not"
+	check "honest load was served meanwhile" [ "${came:-0}" -gt 0 ]
 }
 
 # flood_both: both families, RATE each, until stop_both.
@@ -99,11 +99,9 @@ change_all()
 namespace_all()
 {
 	client bash -c 'for ((i = n = 0; i < '$TIMES'; i++)); do
-		ip netns add brief && ip -n brief link add b0 type veth peer name b1 netns $$ &&
-			ip -n brief link set b0 up && ip link set b1 up &&
-			mac=$(ip netns exec brief sh -c "cookiebox service add web port 80 mode local &&
-				cat /sys/class/net/b0/address") &&
-			timeout 1 '"$SYNFLOOD"' b1 $mac 10.0.0.9 80 0 0.02 >/dev/null && n=$((n + 1))
+		printf "%s\n" "netns add brief" "link add b0 netns brief up address '$BRIEF' type veth peer name b1" \
+			"link set b1 up" | ip -b - && '"$INNS"' brief cookiebox service add web port 80 mode local &&
+			timeout 1 '"$SYNFLOOD"' b1 '$BRIEF' 10.0.0.9 80 0 0.02 >/dev/null && n=$((n + 1))
 		ip netns del brief
 	done; echo $n'
 }

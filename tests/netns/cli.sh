@@ -10,31 +10,25 @@
 . "$(dirname "$0")/../lib/lib.sh"
 export TOP
 
-box()
+# transcripts NAME...: their results as ours, each in a fresh namespace.
+transcripts()
 {
-	in_ns box "$@"
-}
-
-# transcript NAME: its results as ours, in a fresh namespace.
-transcript()
-{
-	local line
-	add_ns box || die "no namespace"
+	local line ended=
 	while IFS= read -r line; do
 		case $line in
 		'ok '*) ok "${line#ok * - }" ;;
 		'not ok '*) not_ok "${line#not ok * - }" ;;
+		1..*) ended=1 ;;
 		*) note "$line" ;;
 		esac
-	done < <(box python3 "$TOP/tests/cli/transcript.py" "$TOP/tests/cli/kernel/$1.txt" 2>&1)
-	ip netns del box
+	done < <(python3 -B "$TOP/tests/cli/transcript.py" --fresh \
+		"${@/#/$TOP/tests/cli/kernel/}" 2>&1)
+	check "the transcripts ran to their end" [ -n "$ended" ]
 }
 
 plan
 check_match "without the module: a sentence" 'module is not loaded: modprobe cookiebox' \
 	"$(cookiebox show 2>&1)"
 load_module
-for name in service refusals get key stats monitor transaction examples; do
-	transcript $name
-done
+transcripts {service,refusals,get,key,stats,monitor,transaction,examples}.txt
 finish

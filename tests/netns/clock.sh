@@ -23,7 +23,7 @@ step()
 # around_step SECONDS WHAT: connections in flight over a step, and directly after it.
 around_step()
 {
-	local epoch flight
+	local epoch flight now
 	epoch=$(key_epoch)
 	RAW_DEFAULTS="hold=1 wait=5" raw -R 5000 <<<"$FORMS" >"$TMPDIR/flight" &
 	flight=$!
@@ -36,8 +36,9 @@ around_step()
 	check_equal "$2: nothing repeated" 0 "$(summary retransmits <"$TMPDIR/after")"
 	wait $flight
 	results_are "$2: handshakes in flight" ok "$TMPDIR/flight"
-	[ -z "$MODULE" ] || check "$2: epochs do not go back ($epoch, now $(key_epoch))" \
-		[ "$(key_epoch)" -ge "$epoch" ]
+	now=$(key_epoch)
+	[ -z "$MODULE" ] || check "$2: epochs do not go back ($epoch, now $now)" \
+		[ "$now" -ge "$epoch" ]
 }
 
 steps()

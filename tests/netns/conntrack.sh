@@ -55,20 +55,29 @@ states()
 		END { n = split(ports, p); for (i = 1; i <= n; i++) print p[i], of[p[i]] }'
 }
 
-# hold PORT...: connections; their results are in $TMPDIR/held. drop_held ends them.
+# hold PORT...: connections; their results are in HELD, a line each. drop_held ends them.
 hold()
 {
-	coproc HOLDER {
-		client python3 "$TOP/tests/lib/hold.py" "$SERVER" 80 /page "$WAIT" "$@" >"$TMPDIR/held"
-	}
-	holder=$HOLDER_PID
-	wait_for 20 grep -q ready "$TMPDIR/held" || die "the client says nothing"
+	echo "$WAIT $*" >&"${HOLDER[1]}"
+	said ready
 }
 
 drop_held()
 {
-	eval "exec ${HOLDER[1]}>&-"
-	wait "$holder"
+	echo >&"${HOLDER[1]}"
+	said closed
+}
+
+# said WORD: reads what the client says, up to the word.
+said()
+{
+	local line
+	HELD=
+	while read -r -t 30 line <&"${HOLDER[0]}"; do
+		[ "$line" != "$1" ] || return 0
+		HELD+=${HELD:+$'\n'}$line
+	done
+	die "the client says nothing"
 }
 
 expect()
@@ -95,24 +104,37 @@ one()
 	entry $((a + 2)) SYN_SENT
 	accepted=$(stat_of cookie_accepted)
 	hold $ports
-	check_equal "$what: connections" "$(expect ok $ports)" "$(head -n 3 "$TMPDIR/held")"
+	check_equal "$what: connections" "$(expect ok $ports)" "$HELD"
 	check_equal "$what: established there" "$(expect ESTABLISHED $ports)" "$(states $ports)"
 	check_equal "$what: by cookies" 3 $(($(stat_of cookie_accepted) - accepted))
 	drop_held
 }
 
+# flooded COUNT: so many SYNs more have been answered.
+flooded()
+{
+	[ $(($(stat_of syn_answered) - answered)) -ge "$1" ]
+}
+
 # Nothing that has not proved itself leaves a trace.
 nothing_before()
 {
+	local answered
 	rules_of new
 	server conntrack -F 2>/dev/null
 	RAW_DEFAULTS="do=syn wait=10" raw <<<"label=one" >"$TMPDIR/raw"
 	check_equal "a SYN was answered" answered "$(field result <"$TMPDIR/raw")"
 	check_equal "a SYN leaves no entry" "" "$(entries)"
-	flood 2000 2 4000 >/dev/null
+	answered=$(stat_of syn_answered)
+	start_flood 2000 60
+	wait_for 20 flooded 2000 || die "the flood does not arrive"
 	check_equal "a flood leaves no entry" "" "$(entries)"
 	WAIT=5 hold 40000
-	check_equal "a connection then has the only one" 1 "$(entries | wc -l)"
+	check_equal "under the flood, a connection" "40000 ok" "$HELD"
+	check_equal "is shown as established" "40000 ESTABLISHED" "$(states 40000)"
+	check_equal "and has the only entry" 1 "$(entries | wc -l)"
+	check "while the flood goes on" flooding
+	stop_flood
 	drop_held
 }
 
@@ -123,7 +145,7 @@ refused()
 	rules "ct state established accept" "tcp dport 80 ct state new drop"
 	refused=$(stat_of refused_by_host) before=$(stat_of cookie_accepted)
 	WAIT=2 hold 41000
-	check_equal "NEW is refused: no connection" "41000 timeout" "$(head -n 1 "$TMPDIR/held")"
+	check_equal "NEW is refused: no connection" "41000 timeout" "$HELD"
 	grew "NEW is refused: counted" refused_by_host "$refused" 1
 	check_equal "NEW is refused: no socket" 0 $(($(stat_of cookie_accepted) - before))
 	drop_held
@@ -136,6 +158,7 @@ topology
 start_nginx
 modprobe -a nf_conntrack nf_conntrack_netlink nft_ct
 protect
+coproc HOLDER { client python3 -B "$TOP/tests/lib/hold.py" "$SERVER" 80 /page; }
 PORT=30000 WAIT=10
 for ruleset in invalid new notsyn; do
 	one $ruleset 1 "service first"

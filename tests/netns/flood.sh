@@ -16,21 +16,6 @@
 COUNT=200000 HONEST=100 EARLIER=20
 [ "$PLATFORM" = vm ] || COUNT=1000000
 
-sample_peak()
-{
-	local e c b
-
-	while flooding; do
-		e=$(embryonic) c=$(conntracks) b=$(module_bytes)
-		echo "$e $c $b"
-	done >"$TMPDIR/samples"
-}
-
-peak()
-{
-	sort -n -k"$1,$1" "$TMPDIR/samples" | tail -n 1 | cut -d' ' -f"$1"
-}
-
 plan
 topology
 modprobe -q nf_conntrack 2>/dev/null
@@ -50,31 +35,32 @@ coproc EARLIER_CONNECTIONS { client python3 "$TOP/tests/lib/keepalive.py" "$SERV
 read -r -t 20 alive <&"${EARLIER_CONNECTIONS[0]}"
 check_equal "$EARLIER connections before the flood" $EARLIER "$alive"
 
-bytes_before=$(module_bytes)
-request_socks_before=$(embryonic)
+start_watch
+look
+socks_before=$SOCKS conntracks_before=$CONNTRACKS bytes_before=$BYTES
 answered_before=$(stat_of syn_answered)
-conntracks_before=$(conntracks)
+[ -z "$MODULE" ] || check "the module tells how many bytes it holds ($BYTES)" [ "$BYTES" -gt 0 ]
 
 start_flood 0 120 $COUNT
-sample_peak &
-sampler=$!
 served=$(fetch_many $HONEST)
 check_equal "$HONEST of $HONEST honest connections during the flood" $HONEST "$served"
 wait "$FLOOD_PID"
-FLOOD_SENT=$(jq .sent "$TMPDIR/flood.json")
-wait "$sampler"
+FLOOD_SENT=$(flood_said sent)
 check_equal "all SYNs of the flood were sent" $COUNT "$FLOOD_SENT"
-note "in $(jq .seconds "$TMPDIR/flood.json") s; $(wc -l <"$TMPDIR/samples") samples"
 answered=$(($(stat_of syn_answered) - answered_before))
 check "at least 99 % of them were answered ($answered)" [ $answered -ge $((COUNT * 99 / 100)) ]
 
-check_equal "request socks at the peak" "$request_socks_before" "$(peak 1)"
+look
+check_equal "request socks afterwards" "$socks_before" "$SOCKS"
+check_equal "the module's own bytes afterwards" "$bytes_before" "$BYTES"
+end_watch
+note "flooded for $(flood_said seconds) s; $SAMPLES samples"
+check_equal "request socks at the peak" "$socks_before" "$SOCKS"
 # An honest connection may be seen by conntrack while it lasts, and in TIME_WAIT after it.
-check "conntrack entries at the peak ($(peak 2)) are those of honest connections" \
-	[ "$(peak 2)" -le $((conntracks_before + HONEST)) ]
-check_equal "the module's own bytes at the peak" "$bytes_before" "$(peak 3)"
-check_equal "request socks afterwards" "$request_socks_before" "$(embryonic)"
-check_equal "the module's own bytes afterwards" "$bytes_before" "$(module_bytes)"
+check "conntrack entries at the peak ($CONNTRACKS) are those of honest connections" \
+	[ "$CONNTRACKS" -le $((conntracks_before + HONEST)) ]
+check_equal "the module's own bytes at the peak" "$bytes_before" "$BYTES"
+check "looked often enough ($SAMPLES times)" [ "$SAMPLES" -ge 20 ]
 
 echo again >&"${EARLIER_CONNECTIONS[1]}"
 read -r -t 60 alive <&"${EARLIER_CONNECTIONS[0]}"

@@ -50,7 +50,7 @@ falsified()
 	bad=$(stat_of bad_cookie) expired=$(stat_of cookie_expired)
 	false_acks | raw -b 1000 -w 100 >"$TMPDIR/false"
 	for label in $(field label <"$TMPDIR/false" | sort -u); do
-		jq -c "select(.label == \"$label\")" "$TMPDIR/false" >"$TMPDIR/these"
+		grep -F "\"label\":\"$label\"" "$TMPDIR/false" >"$TMPDIR/these"
 		results_are "$label: no answer" quiet "$TMPDIR/these"
 	done
 	check_equal "no RST to anybody" 0 "$(summary stray_rst <"$TMPDIR/false")"
@@ -133,7 +133,7 @@ after_reload()
 	check_equal "clock $1: nothing recorded before the reload makes a socket" 0 "$(sockets)"
 	port=$(field sport <"$TMPDIR/frames.results" | head -n 1) # the control's server still says FIN
 	check_equal "clock $1: nor is it answered" "" \
-		"$(jq -c "select(.port == $port)" "$TMPDIR/replayed")"
+		"$(grep -F "\"port\":$port," "$TMPDIR/replayed")"
 	check "clock $1: all of it is counted as refused" \
 		[ $(($(refused) - before)) -ge $((i * 2 * TIMES)) ]
 	check "clock $1: new connections open" raw <<<"label=new"

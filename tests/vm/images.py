@@ -4,9 +4,12 @@
 The first two change rarely and are kept in the cache, keyed by what went into them.
 """
 
+import glob
 import hashlib
+import importlib.util
 import lzma
 import os
+import py_compile
 import re
 import shutil
 import subprocess
@@ -225,6 +228,14 @@ def modules_archive(cache, root, release):
                   lambda path: write_modules(path, root, release))
 
 
+def add_compiled(archive, top, work):
+    """Python modules of tests, translated here: an emulated processor is long at that, too."""
+    for source in glob.glob(f"{top}/tests/lib/*.py"):
+        py_compile.compile(source, work, source.replace(top, "/cookiebox", 1), doraise=True,
+                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        archive.file("/cookiebox" + importlib.util.cache_from_source(source)[len(top):], work)
+
+
 def tree_archive(path, top, release, jobs):
     """What is under test: module, tool, iptables extension, test scripts, the jobs to run."""
     archive = Archive(path)
@@ -251,6 +262,7 @@ def tree_archive(path, top, release, jobs):
             source = f"{folder}/{name}"
             if os.path.isfile(source):
                 archive.file("/cookiebox" + source[len(top):], source)
+    add_compiled(archive, top, f"{path}.pyc")
     header = "module/uapi/linux/cookiebox.h"        # numbers for tests/lib/genl.py
     archive.file(f"/cookiebox/{header}", f"{top}/{header}")
     for folder, _, files in os.walk(f"{top}/build/guest-files"):
