@@ -43,9 +43,25 @@ static int walk4(const struct sk_buff *skb, struct cb_tuple *t)
 	return tcp_offset4(skb);
 }
 
-/* Steps over what the stack has dealt with before TCP gets the segment: options
- * and a first fragment's header.  Any other header ends the walk: what AH, ESP
- * or a routing header covers comes by again when they have been dealt with.
+/* Without segments left, a routing header of a type that the stack does not know
+ * is passed over (RFC 8200, 4.4; RFC 5095).  For those it knows it has rules of
+ * its own, by default to drop them.
+ */
+static bool routed(const struct frag_hdr *h)
+{
+	const struct ipv6_rt_hdr *rt = (const struct ipv6_rt_hdr *)h;
+
+	if (rt->segments_left)
+		return false;
+	if (rt->type == IPV6_SRCRT_TYPE_2)
+		return !IS_ENABLED(CONFIG_IPV6_MIP6);
+	return rt->type != IPV6_SRCRT_TYPE_3 && rt->type != IPV6_SRCRT_TYPE_4;
+}
+
+/* Steps over what the stack has dealt with before TCP gets the segment: options,
+ * a routing header that has done its work and a first fragment's header.  Any
+ * other header ends the walk: what AH or ESP covers comes by again when they have
+ * been dealt with, what a routing header leads elsewhere is the stack's.
  * Returns the offset of the TCP header, or -1.
  */
 static int walk_headers(const struct sk_buff *skb, u8 nexthdr, __be16 *frag_off)
@@ -68,6 +84,10 @@ static int walk_headers(const struct sk_buff *skb, u8 nexthdr, __be16 *frag_off)
 				return -1;
 			off += sizeof(*h);
 			break;
+		case NEXTHDR_ROUTING:
+			if (!routed(h))
+				return -1;
+			fallthrough;
 		case NEXTHDR_HOP:
 		case NEXTHDR_DEST:
 			off += ipv6_optlen((const struct ipv6_opt_hdr *)h);

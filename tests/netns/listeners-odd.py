@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Listeners and clients out of the ordinary; listeners-odd.sh starts it."""
 
-import ctypes
 import os
 import socket
 import struct
@@ -11,10 +10,11 @@ import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")]
 
+import bpf  # noqa: E402
 from genl import C, attr, nest, u8  # noqa: E402
 from listen import (AF, ANY, CLIENT, SERVER, V6, accept, case, connect, ends, ended,  # noqa: E402
-                    enter, how, link_local, listen, nobody, pump, receive, run, serve, sysctl,
-                    tcp, where)
+                    enter, how, link_local, listen, nobody, pump, receive, run, serve, sh,
+                    sysctl, tcp, where)
 
 MPTCP, SOL_MPTCP, MPTCP_INFO = 262, 284, 1
 TCP_MD5SIG, MSG_FASTOPEN = 14, 0x20000000
@@ -235,15 +235,9 @@ def inherited(port):
                     "options": [child.getsockopt(level, name) for level, name, _ in INHERITED]}
 
 
-def attach(sock, *program):
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *i) for i in program))
-    sock.setsockopt(socket.SOL_SOCKET, 26, struct.pack("@HP", len(program),
-                                                       ctypes.addressof(code)))
-
-
 def filtered(port, verdict):
     with listen(port) as listener:
-        attach(listener, (0x06, 0, 0, verdict))
+        bpf.attach_classic(listener, bpf.ATTACH_FILTER, [(0x06, 0, 0, verdict)])
         result, client = how(connect, port, limit=SILENT)
         outcome = {"result": result, "accepted": not nobody(listener)}
         if outcome["accepted"]:
@@ -388,6 +382,94 @@ def destination(port):
 @case("hop-by-hop and long destination options", when=V6)
 def both_headers(port):
     return with_header(port, header(HOP, PADDING), header(DST, LONG))
+
+
+ROUTING = 57
+VIA = "fd00::22"        # another address of the server
+NOT_TCP = {}            # what a routing header covers is the stack's: nothing is counted
+
+
+def segments(*addresses):
+    """RFC 8754: a routing header by way of these addresses; its last segment is the destination."""
+    listed = b"".join(socket.inet_pton(socket.AF_INET6, a) for a in (SERVER, *addresses))
+    left = len(addresses)
+    return header(ROUTING, struct.pack("BBBBBBH", 0, 2 * (left + 1), 4, left, left, 0, 0) + listed)
+
+
+def seg6(value):
+    for device in ("all", "s0"):
+        sysctl("server", f"net.ipv6.conf.{device}.seg6_enabled", value)
+
+
+def routed(port, *options):
+    """The server is one that takes routing headers."""
+    seg6(1)
+    try:
+        return with_header(port, *options)
+    finally:
+        seg6(0)
+
+
+@case("routing header, no segment left", when=V6, counts=NOT_TCP)
+def routing_done(port):
+    return routed(port, segments())
+
+
+@case("routing header by way of another address of the server", when=V6, counts=NOT_TCP)
+def routing_via(port):
+    return routed(port, segments(VIA))
+
+
+@case("hop-by-hop and destination options around a routing header", when=V6, counts=NOT_TCP)
+def routing_between(port):
+    return routed(port, header(HOP, PADDING), header(55, PADDING), segments(VIA), header(DST, LONG))
+
+
+@case("routing header that the host does not take: nobody is accepted", when=V6, counts=NOT_TCP,
+      stock={"result": "TimeoutError", "accepted": False})
+def routing_refused(port):
+    with listen(port) as listener:
+        result, client = how(connect, port, SERVER, segments(), limit=SILENT)
+        outcome = {"result": result, "accepted": not nobody(listener)}
+        if client:
+            client.close()
+        return outcome
+
+
+def of_unknown_type(function):
+    """On its way out, a routing header becomes one of a type that nobody knows."""
+    def changed(port):
+        sh("client", "nft 'table ip6 unknown { chain out { type filter hook output priority 0; "
+           "@nh,48,8 43 @nh,336,8 set 99; }; }'")
+        try:
+            return function(port)
+        finally:
+            sh("client", "nft delete table ip6 unknown")
+    return changed
+
+
+@case("routing header of an unknown type, no segment left", when=V6)
+@of_unknown_type
+def routing_unknown(port):
+    return with_header(port, segments())
+
+
+@case("the same, and destination options", when=V6)
+@of_unknown_type
+def routing_unknown_more(port):
+    return with_header(port, segments(), header(DST, LONG))
+
+
+@case("routing header of an unknown type, a segment left: an error comes back", when=V6,
+      counts=NOT_TCP, stock={"accepted": False})
+@of_unknown_type
+def routing_unknown_left(port):
+    with listen(port) as listener:
+        result, client = how(connect, port, SERVER, segments(VIA), limit=SILENT)
+        outcome = {"result": result, "accepted": not nobody(listener)}
+        if client:
+            client.close()
+        return outcome
 
 
 sysctl("server", "net.ipv4.tcp_fastopen", 3)

@@ -7,7 +7,7 @@
 #
 # Listeners and clients with something of their own: MPTCP, Fast Open, TCP-MD5 (both ways of
 # auth-option), inherited options, socket filters, TTL security, loopback, link-local addresses,
-# IP options and extension headers. Each has the outcome that it has without cookiebox, except
+# IP options, extension and routing headers. Each has the outcome that it has without cookiebox, except
 # where the case says why not.
 #
 #   clients at c0 ──── veth ──── s0: listeners, one service each
@@ -17,6 +17,8 @@ topology
 # An address of the client from which MPTCP joins, and nobody else sends by himself.
 ip -n client addr add 10.0.0.11/24 dev c0
 ip -n client addr add fd00::11/64 dev c0 nodad preferred_lft 0
+# One of the server that is a segment of routing headers.
+ip -n server addr add fd00::22/64 dev s0 nodad preferred_lft 0
 for ns in client server; do
 	ip -n $ns mptcp limits set subflow 2 add_addr_accepted 2
 done

@@ -2,20 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """Ordinary listeners; listeners.sh starts it. See tests/lib/listen.py."""
 
-import ctypes
 import os
 import select
 import socket
-import struct
 import sys
 import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")]
 
+import bpf  # noqa: E402
 from listen import (ANY, BRIEF, LIMIT, SERVER, V6, accept, case, connect, ended, ends,  # noqa: E402
-                    how, listen, nobody, pump, receive, run, serve, sysctl, tcp, where)
+                    how, link_local, listen, nobody, pump, receive, run, serve, sysctl, tcp, where)
 
-SO_ATTACH_REUSEPORT_CBPF = 51
 SO_MARK = (socket.SOL_SOCKET, socket.SO_MARK)
 REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
@@ -67,16 +65,8 @@ def group(port, size, program=None):
     for number in range(size):
         members.append(listen(port, ANY, REUSEPORT))
         if program and not number:
-            attach(members[0], program)
+            bpf.attach_classic(members[0], bpf.ATTACH_REUSEPORT_CBPF, program)
     return members
-
-
-def attach(listener, program):
-    """Classic BPF: instructions (code, jt, jf, k)."""
-    code = b"".join(struct.pack("=HBBI", *i) for i in program)
-    buffer = ctypes.create_string_buffer(code)
-    listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
-                        struct.pack("@HP", len(program), ctypes.addressof(buffer)))
 
 
 def chosen(members, clients):
@@ -128,6 +118,60 @@ def reuseport_nobody(port):
     return {"accepted": sum(g is not None for g in got)}
 
 
+def in_ebpf_group(port, kind, program):
+    """Who of four members gets each of eight clients; program: a function of the members."""
+    members = group(port, 4)
+    bpf.attach_to_group(members[-1], kind, program(members))
+    clients = [connect(port) for _ in range(8)]
+    got = chosen(members, clients)
+    ports = [c.getsockname()[1] for c in clients]
+    for sock in clients + members:
+        sock.close()
+    return got, ports
+
+
+@case("SO_REUSEPORT group with an eBPF socket filter that always says 2", counts=EIGHT)
+def ebpf_constant(port):
+    return {"members": in_ebpf_group(port, bpf.SOCKET_FILTER, lambda _: bpf.constant(2))[0]}
+
+
+@case("SO_REUSEPORT group with an eBPF socket filter that reads the source port", counts=EIGHT)
+def ebpf_port(port):
+    source = -0x100000 + (40 if V6 else 20)                        # SKF_NET_OFF
+    got, ports = in_ebpf_group(port, bpf.SOCKET_FILTER, lambda _: bpf.half_at(source, 3))
+    return {"as computed": got == [p & 3 for p in ports]}
+
+
+@case("SO_REUSEPORT group with an eBPF program that draws lots, anew for each segment", counts=EIGHT)
+def ebpf_lots(port):
+    got, _ = in_ebpf_group(port, bpf.SOCKET_FILTER, lambda _: bpf.lots(3))
+    return {"accepted": sum(g is not None for g in got)}
+
+
+@case("SO_REUSEPORT group whose program takes a socket from a map, by the TCP header", counts=EIGHT)
+def ebpf_map(port):
+    maps = []
+
+    def program(members):
+        maps.append(bpf.socket_array(members[::-1]))
+        return bpf.select_by_port(maps[0], 3)
+
+    got, ports = in_ebpf_group(port, bpf.SK_REUSEPORT, program)
+    os.close(maps[0])
+    return {"as computed": got == [3 - (p & 3) for p in ports]}
+
+
+@case("SO_REUSEPORT group whose program refuses everybody", counts={"no_listener": (1, 3)},
+      stock={"result": "ConnectionRefusedError"})
+def ebpf_refuses(port):
+    members = group(port, 2)
+    bpf.attach_to_group(members[0], bpf.SK_REUSEPORT, bpf.constant(bpf.SK_DROP))
+    outcome = {"result": how(connect, port)[0]}
+    for sock in members:
+        sock.close()
+    return outcome
+
+
 # --- Devices and VRFs -------------------------------------------------------------------------
 
 @case("listener bound to the device")
@@ -171,6 +215,40 @@ def vrf_beside(port):
 def vrf_member(port):
     with listen(port, ANY, device("s1")) as listener:
         return serve(listener, connect(port, RED))
+
+
+THE_STACKS = {}         # such segments come by PRE_ROUTING only once, when they are not the VRF's yet
+
+
+def red_link_local():
+    return link_local("server", "s1") + "%c1"
+
+
+@case("VRF, link-local: listener bound to the VRF", when=V6, counts=THE_STACKS)
+def vrf_local(port):
+    with listen(port, ANY, device("red")) as listener:
+        return serve(listener, connect(port, red_link_local()), 60000)
+
+
+@case("VRF, link-local: listener bound to the VRF, beside a global one", when=V6, counts=THE_STACKS)
+def vrf_local_beside(port):
+    with listen(port) as other, listen(port, ANY, device("red")) as listener:
+        outcome = serve(listener, connect(port, red_link_local()))
+        outcome["other"] = nobody(other, 0)
+        return outcome
+
+
+@case("VRF, link-local: listener bound to a device of it", when=V6, counts=THE_STACKS)
+def vrf_local_member(port):
+    with listen(port, ANY, device("s1")) as listener:
+        return serve(listener, connect(port, red_link_local()))
+
+
+@case("VRF, link-local: listener of that address", when=V6, counts=THE_STACKS)
+def vrf_local_address(port):
+    address = link_local("server", "s1")
+    with listen(port, address + "%s1") as listener:
+        return serve(listener, connect(port, address + "%c1"))
 
 
 @case("global listener, tcp_l3mdev_accept=1")
