@@ -145,6 +145,8 @@ KERNEL = [
           "dst_output(net, NULL, skb)"),
     fault("reply-not-scrubbed", "what receive left goes out again", "uml fast buffer.sh 4",
           "reply.c", "	skb->ip_summed = CHECKSUM_NONE;\n", ""),
+    fault("receive-stamp-sent", "what receive left goes out again: fq drops the reply",
+          "uml fast paths.sh 4", "reply.c", "	skb->tstamp = 0;\n", ""),
     fault("shared-buffer-written", "a clone's buffer is written", "uml fast buffer.sh 4",
           "reply.c", "!skb_cloned(skb) && ", ""),
 ]

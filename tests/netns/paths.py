@@ -5,16 +5,18 @@
 import os
 import socket
 import sys
+import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")]
 
-from listen import (ANY, LIMIT, V6, Info, accept, case, connect, ended, enter, how,  # noqa: E402
+from listen import (AF, ANY, LIMIT, SERVER, V6, Info, accept, case, connect, ended, enter, how,  # noqa: E402
                     link_local, listen, nobody, pump, receive, reply, run, serve, sysctl, tcp,
                     where)
 
 HAVE = os.environ.get("HAVE", "").split()
 DEFER = (socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
-SO_TIMESTAMP = 29
+SO_TIMESTAMP, SO_TIMESTAMPING = 29, 37
+RX_SOFTWARE, SOFTWARE = 8, 16           # SOF_TIMESTAMPING_*
 NODELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -136,8 +138,28 @@ def captured(function, device):
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3) as watcher:
             watcher.bind((device, 3))
             watcher.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
+            stamped()
             return function(port)
     return watched
+
+
+def stamped():
+    """Returns when segments get time stamps: the kernel begins with it in its own time."""
+    enter("server")
+    with socket.socket(AF, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(where(ANY, 0))
+        receiver.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, RX_SOFTWARE | SOFTWARE)
+        receiver.settimeout(LIMIT)
+        enter("client")
+        with socket.socket(AF, socket.SOCK_DGRAM) as sender:
+            end = time.monotonic() + LIMIT
+            while time.monotonic() < end:
+                sender.sendto(b"?", where(SERVER, receiver.getsockname()[1]))
+                if any(kind == SO_TIMESTAMPING and any(data) for _, kind, data in
+                       receiver.recvmsg(16, 256)[1]):
+                    return
+                time.sleep(0.01)
+    raise AssertionError("received segments get no time stamps")
 
 
 for how_back in ("route", "reflect"):
@@ -145,6 +167,13 @@ for how_back in ("route", "reflect"):
         case(f"fq with a capture of {said}, ingress by ifb, egress mirrored, reply {how_back}",
              when="disciplines" in HAVE, service=reply(how_back))(
                  captured(ordinary(server_on(4)), at))
+
+
+# A stamp is the wall clock's. fq takes what a segment carries for the time at which it is to leave, and
+# drops what lies ten seconds ahead. Nothing on this way clears it but the module.
+for how_back in ("route", "reflect"):
+    case(f"fq with a capture of another device, reply {how_back}", when="fq" in HAVE,
+         service=reply(how_back))(captured(ordinary(server_on(9)), "lo"))
 
 
 # --- IPsec --------------------------------------------------------------------------------------

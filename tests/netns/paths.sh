@@ -14,6 +14,7 @@
 #   c2 ──── s2               GRO: single segments sent in bursts, merged and handed over in lists
 #   c3 ──── s3 in bridge br0 without and with bridge-nf-call-iptables
 #   c4 ──── s4               fq, captured; ingress through ifb, egress mirrored
+#   c9 ──── s9               fq, captured
 #   vx ──── vx, vy ─ vy      vxlan over c0, s0: with a remote end; with a route's metadata
 #   c0 ──── s0               IPsec, transport mode, for addresses of their own
 . "$(dirname "$0")/../lib/lib.sh"
@@ -67,6 +68,11 @@ disciplines()
 		server tc qdisc add dev s4 clsact &&
 		server tc filter add dev s4 ingress matchall action mirred egress redirect dev ifb0 &&
 		server tc filter add dev s4 egress matchall action mirred egress mirror dev mirror
+}
+
+fair_queue()
+{
+	pair 9 && server tc qdisc add dev s9 root fq
 }
 
 vxlan()
@@ -142,6 +148,7 @@ modprobe -q br_netfilter
 have bridge-nf bridge_netfilter iptables 0
 bridge_netfilter ip6tables 0 2>/dev/null
 have disciplines disciplines
+have fq fair_queue
 have vxlan vxlan
 have ipsec ipsec
 load_module
