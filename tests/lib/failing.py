@@ -120,21 +120,21 @@ class Failing:
                 return nth - 1, complaints
         return limit, [*complaints, "no end"]
 
-    def each_until(self, first, action, judge):
-        """As each(), backwards from the last allocation to those of the allocator `first`: at load
-        much comes before them that is not the module's."""
+    def each_until(self, first, action, judge, quiet=1):
+        """As each(), backwards from the last allocation to those of the allocator `first` (None: any
+        in the module), and `quiet` more: at load much comes before them that is not the module's."""
         os.pwrite(self.knob, b"1000000", 0)
         result = action()
         total = 1000000 - int(os.pread(self.knob, 16, 0).strip(b"\0\n"))
         os.pwrite(self.knob, b"0", 0)
-        complaints, reached, nth = [judge(False, result)], False, total
+        complaints, since, nth = [judge(False, result)], None, total
         while nth > 0:
             failed, result = self.once(nth, action)
-            now = self.sites.get(self.last) == first
+            now = self.last is not None and first in (None, self.sites.get(self.last))
             wrong = judge(failed, result)
             complaints.append(wrong and f"allocation {nth} of {total}: {wrong}")
-            if reached and not now:
+            since = 0 if now else since if since is None else since + 1
+            if since == quiet:
                 break
-            reached |= now
             nth -= 1
         return total - nth, [c for c in complaints if c]

@@ -16,8 +16,8 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")]
 
 import failing  # noqa: E402
+import failing_rules  # noqa: E402
 import tap  # noqa: E402
-import xtables  # noqa: E402
 from genl import C, DUMP, Refused, Socket, attr, nest, text, u8, u16, u32  # noqa: E402
 from report import Report  # noqa: E402
 
@@ -26,7 +26,9 @@ NAME, PORT = C["A_SERVICE_NAME"], C["A_SERVICE_PORT_MIN"]
 OFF = u8(C["A_SERVICE_ENGAGE"], C["ENGAGE_OFF"])
 KEY, PAIR, NOW = (C["A_KEY_" + n] for n in ("MASTER", "FLOW_PAIR", "NOW"))
 SYSCTL = "/proc/sys/net/cookiebox/"
-MPTCP, PACKET_ALL = 262, 3
+MPTCP, PACKET_ALL, CLONE_NEWNET = 262, 3, 0x40000000
+# What allocates when the module is loaded, and not again for each namespace.
+OF_LOAD = ("alloc_workqueue", "register_pernet_subsys", "genl_register_family")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 # What does not show among the places that failed. Some fail without a word: for them no_memory grows.
@@ -86,6 +88,41 @@ def load(fail):
     ok(count > 20 and not complaints, f"load: {count} allocations fail, nothing stays", complaints)
     insmod()
     ok(loaded(), "and then it loads")
+
+
+def namespace():
+    with open("/proc/thread-self/ns/net", "rb") as handle:
+        return os.fstat(handle.fileno()).st_ino
+
+
+def namespaces(fail):
+    """A namespace that cannot be prepared is not made; the module and all others go on."""
+    home, before = os.open("/proc/thread-self/ns/net", os.O_RDONLY), namespace()
+    of_load, fail.hit = fail.hit, set()
+
+    def make():
+        if LIBC.unshare(CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "unshare")
+
+    def judge(_failed, result):
+        made = not isinstance(result, Exception)
+        if made == (namespace() == before):
+            return f"{result!r}, and the namespace is {'the same' if made else 'another'}"
+        answered = Socket().request(C["CMD_STATUS_GET"])
+        if made and LIBC.setns(home, CLONE_NEWNET):
+            return "no way back"
+        return None if answered else "no status"
+
+    count, complaints = fail.each_until(None, make, judge, 20)
+    ok(count > 20 and not complaints, f"namespace: {count} allocations fail, nothing stays", complaints)
+    wanted = {s for s in of_load if fail.sites[s] not in OF_LOAD}
+    ok(len(wanted) > 2 and fail.hit == wanted,
+       f"namespace: all {len(wanted)} places of the module have failed", sorted(fail.hit ^ wanted))
+    fail.hit |= of_load
+    os.close(home)
+    rmmod()
+    ok(not remains(), "and the module can go")
+    insmod()
 
 
 # --- Netlink and sysctls ----------------------------------------------------------------------
@@ -258,40 +295,6 @@ def control(fail):
     ok(count > 0 and not complaints, f"sysctl: {count} allocations fail", complaints)
 
 
-# --- Rules ------------------------------------------------------------------------------------
-
-def rules(fail):
-    sock, table = Socket(), xtables.Table()
-    sock.request(C["CMD_SERVICE_ADD"], text(NAME, "ruled") + u8(C["A_SERVICE_RULE_ONLY"], 1) + OFF)
-    command = ["iptables-legacy", "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-j", "COOKIEBOX",
-               "--service", "ruled"]
-    subprocess.run(["iptables-legacy", "-t", "raw", "-S"], check=True, capture_output=True)
-    without = table.save()
-    subprocess.run(command, check=True)
-    ruled = table.save()
-    table.replace(without)
-
-    def held():
-        reply = sock.request(C["CMD_SERVICE_GET"], text(NAME, "ruled"))[0]
-        return struct.unpack("=I", reply[C["A_SERVICE_RULES"]][0])[0], table.info()[2]
-
-    none = held()
-
-    def judge(failed, result):
-        now, good = held(), not isinstance(result, Exception)
-        if good:
-            table.replace(without)
-        if now != ((1, none[1] + 1) if good else none) or (not failed and not good):
-            return f"{result!r}: {now}"
-        return None
-
-    count, complaints = fail.each(lambda: table.replace(ruled), judge)
-    ok(count > 3 and not complaints, f"rule: {count} allocations fail, none holds the service",
-       complaints)
-    ok(held() == none, "and all rules have let go of it")
-    sock.request(C["CMD_SERVICE_DEL"], text(NAME, "ruled"))
-
-
 # --- Segments ---------------------------------------------------------------------------------
 
 def listener(family, port, protocol):
@@ -440,9 +443,10 @@ def main():
     failing.prepare()
     fail = failing.Failing(MODULE)
     load(fail)
+    namespaces(fail)
     first_key_ring(fail)
     control(fail)
-    rules(fail)
+    failing_rules.rules(fail, ok)
     segments(fail)
     all_sites(fail)
     return ok.done()

@@ -3,8 +3,8 @@
 # runs: uml-debug
 # timeout: 300
 #
-# Every allocation of the module fails once: at load, in each netlink command, in a sysctl, when a
-# rule is inserted, and on the way of a SYN and of an ACK, for which a raw device is written to, so
+# Every allocation of the module fails once: at load, when a namespace is made, in each netlink command,
+# in a sysctl, when a rule is inserted by either iptables, and on the way of a SYN and of an ACK, for which a raw device is written to, so
 # that all of it happens in the task that writes. Each time all is as before, or all is done; and
 # every place where the module allocates has failed.
 #
