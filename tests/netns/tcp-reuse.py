@@ -15,7 +15,9 @@ import time
 
 sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 
+import genl  # noqa: E402
 import tcpscript  # noqa: E402
+from genl import C, text, u8, u16  # noqa: E402
 from tcpclient import random32  # noqa: E402
 from tcpwire import MASK  # noqa: E402
 
@@ -275,6 +277,88 @@ def syn_recv(side):
     side.saw_info("socket")
     side.exchange()
     side.must("two connections", side.app.idle())
+
+
+class Late:
+    """A service of the case's port alone: off, until engage(). Where the case is not to meet cookiebox
+    nothing is done."""
+
+    def __init__(self, side):
+        self.side, self.port = side, u16(C["A_SERVICE_PORT_MIN"], side.app.port)
+        self.name = text(C["A_SERVICE_NAME"], f"late{side.app.port}")
+
+    def __enter__(self):
+        if self.side.engaged:
+            self.control = genl.Socket()
+            self.control.request(C["CMD_SERVICE_ADD"], self.name + self.port +
+                                 u8(C["A_SERVICE_ENGAGE"], C["ENGAGE_OFF"]))
+        return self
+
+    def engage(self):
+        if self.side.engaged:
+            self.control.request(C["CMD_SERVICE_SET"], self.name +
+                                 u8(C["A_SERVICE_ENGAGE"], C["ENGAGE_ALWAYS"]))
+
+    def cookies(self):
+        """SYNs answered and ACKs that made a connection."""
+        done = 0
+        for stats in self.control.request(C["CMD_STATS_GET"], self.name):
+            for counter in map(genl.parse, stats.get(C["A_STATS_COUNTER"], [])):
+                if counter[C["A_COUNTER_NAME"]][0].rstrip(b"\0") in COOKIES:
+                    done += int.from_bytes(counter[C["A_COUNTER_DONE"]][0], sys.byteorder)
+        return done
+
+    def __exit__(self, *_):
+        if self.side.engaged:
+            self.control.request(C["CMD_SERVICE_DEL"], self.name)
+            self.control.close()
+
+
+COOKIES = (b"syn_answered", b"cookie_accepted")
+
+
+def engaged_late(side, *between):
+    """The stack has a request sock when the service engages. What the client then sends reaches it: its
+    SYN again, if it does, and its ACK."""
+    client = side.client
+    with Late(side) as late:
+        client.syn()
+        side.saw_synack(client.wait_synack())
+        late.engage()
+        for step in between:
+            step(side, client)
+        client.send("A")
+        side.must("another client", side.app.accept() == client.ports[0])
+        side.saw_info("socket")
+        side.exchange()
+        side.must("a cookie", not side.engaged or not late.cookies())
+        # Now that nothing of it is left, the next one is answered by a cookie.
+        side.app.close(reset=True)
+        client.wait_reset()
+        side.client = client.again()
+        side.saw_synack(side.client.open(), "the next one")
+        side.must("another client", side.app.accept() == client.ports[0])
+        side.must("no cookie", not side.engaged or late.cookies() == 2)
+
+
+def syn_again(side, client):
+    answered = client.irs
+    client.irs = None
+    client.syn()
+    client.wait_synack()
+    side.must("another SYN-ACK", client.irs == answered)
+
+
+@CASES.named("SYN_RECV of the stack, then the service engages: the ACK")
+def engaged_ack(side):
+    """Handshakes in flight when a service engages are the stack's to the end."""
+    engaged_late(side)
+
+
+@CASES.named("SYN_RECV of the stack, then the service engages: the SYN again, the ACK")
+def engaged_syn(side):
+    """RFC 9293 3.8.1: it is answered as the first one was, from the request sock."""
+    engaged_late(side, syn_again)
 
 
 # --- Again and again -----------------------------------------------------------------------------
