@@ -39,7 +39,7 @@ flood_both()
 {
 	FLOOD_PIDS=()
 	for SERVER in 10.0.0.2 fd00::2; do
-		start_flood $RATE 380
+		start_flood $RATE $((15 * TIMES))
 		FLOOD_PIDS+=("$FLOOD_PID")
 	done
 }
