@@ -23,6 +23,7 @@
 #include "conntrack.h"
 #include "demux.h"
 #include "elsewhere.h"
+#include "flow-local.h"
 #include "table.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -181,8 +182,11 @@ unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 
 	if (!g.tcp || !cb_table_has_port(priv, g.dport) || !ours(skb, state))
 		return NF_ACCEPT;
-	if (cb_is_bare_ack(g.flags) && cb_demux_early(skb, state, g.thoff))
+	if (cb_is_bare_ack(g.flags) && cb_demux_early(skb, state, g.thoff)) {
+		if (unlikely(cb_flow_local_used(priv)))
+			cb_flow_local_later(priv, skb, state, g.thoff);
 		return NF_ACCEPT;
+	}
 	return protect(skb, state);
 }
 
@@ -204,8 +208,11 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 
 	if (!ours(skb, state) || !begin(&ctx, skb, state))
 		return NF_ACCEPT;
-	if (cb_is_bare_ack(ctx.seg.flags) && cb_demux_early(skb, state, ctx.seg.thoff))
+	if (cb_is_bare_ack(ctx.seg.flags) && cb_demux_early(skb, state, ctx.seg.thoff)) {
+		if (unlikely(cb_flow_local_used(ctx.cbn)))
+			cb_flow_local_later(ctx.cbn, skb, state, ctx.seg.thoff);
 		return NF_ACCEPT;
+	}
 	ctx.svc = svc;
 	stopped = stop_softirq();
 	verdict = pre_routing(&ctx);

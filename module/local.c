@@ -12,6 +12,7 @@
 #include "conntrack.h"
 #include "demux.h"
 #include "elsewhere.h"
+#include "flow-local.h"
 
 /* What the stack would do at this moment differs from a cookie's? */
 bool cb_local_serves(const struct sock *listener)
@@ -90,6 +91,8 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 		reason = CB_R_NONE;
 	if (reason != CB_R_COOKIE_ACCEPTED && reason != CB_R_NONE)
 		return cb_decide(CB_DROP, reason);
+	if (unlikely(ctx->svc->spec.flow_cache) && reason == CB_R_COOKIE_ACCEPTED)
+		cb_flow_local_opened(ctx);
 	return cb_decide(CB_PASS, reason);
 }
 

@@ -2,11 +2,12 @@
 /*
  * The module: what is set up, in which order, and taken down in reverse.
  *
- * Owns nothing but that order.  Namespaces come first, since both ways in,
- * netlink and the iptables target, look up their state.
+ * Owns nothing but that order.  Namespaces come before both ways in, netlink and the
+ * iptables target, which look up their state; what namespaces use comes before them.
  */
 #include <linux/init.h>
 #include <linux/module.h>
+#include "flow.h"
 #include "net.h"
 #include "netlink.h"
 #include "uapi/linux/cookiebox.h"
@@ -17,9 +18,12 @@ static int __init cb_init(void)
 {
 	int err;
 
-	err = cb_net_register();
+	err = cb_flow_register();
 	if (err)
 		return err;
+	err = cb_net_register();
+	if (err)
+		goto err_flow;
 	err = cb_own_register();
 	if (err)
 		goto err_net;
@@ -38,6 +42,8 @@ err_own:
 	cb_own_unregister();
 err_net:
 	cb_net_unregister();
+err_flow:
+	cb_flow_unregister();
 	return err;
 }
 
@@ -47,6 +53,7 @@ static void __exit cb_exit(void)
 	cb_netlink_unregister();
 	cb_own_unregister();
 	cb_net_unregister();
+	cb_flow_unregister();
 }
 
 module_init(cb_init);

@@ -10,11 +10,12 @@
  * is gone by then (unload) or no socket can name the namespace (its death):
  *	pre_exit	sysctls and hooks off: nothing new gets in
  *	(grace period, made by the namespace core)
- *	exit		services, ring work and ring, gate: no reader is left
+ *	exit		services, ring work and ring, gate, flow cache: no reader is left
  * Rules of the iptables target keep the module loaded and the service that
  * they name alive; they may outlive struct cb_net, so they never touch it.
  */
 #include <linux/slab.h>
+#include "flow.h"
 #include "mode.h"
 #include "net.h"
 #include "service.h"
@@ -23,7 +24,7 @@ unsigned int cb_net_id;
 struct workqueue_struct *cb_wq;
 
 /**
- * cb_net_start() - protect: keys, gate, hooks
+ * cb_net_start() - protect: keys, gate, flow cache, hooks
  * @cbn:	namespace, cb_net->lock held
  *
  * Called when the first service is committed.  Does nothing if done already.
@@ -41,6 +42,10 @@ int cb_net_start(struct cb_net *cbn)
 	if (!cbn->gate)
 		cbn->gate = cb_gate_alloc();
 	if (!cbn->gate)
+		return -ENOMEM;
+	if (!cbn->flows)
+		cbn->flows = cb_flows_alloc();
+	if (!cbn->flows)
 		return -ENOMEM;
 	err = cb_keyring_start(cbn);
 	if (err)
@@ -61,7 +66,7 @@ int cb_net_start(struct cb_net *cbn)
  * @cbn:	namespace, cb_net->lock held
  *
  * Called when the last service is removed, and before the namespace goes.
- * Keys and gate stay: a packet may still be inside a hook.
+ * Keys, gate and flow cache stay: a packet may still be inside a hook.
  *
  * Context: process, may sleep.
  */
@@ -121,6 +126,8 @@ static void __net_exit exit_net_state(struct net *net)
 	cb_keyring_exit(cbn);
 	cb_gate_free(cbn->gate);
 	cbn->gate = NULL;
+	cb_flows_free(cbn->flows);
+	cbn->flows = NULL;
 	mutex_destroy(&cbn->lock);
 }
 

@@ -24,6 +24,7 @@
 struct cb_table;
 struct cb_gate;
 struct cb_net_stats;
+struct cb_flows;
 struct ctl_table;
 struct ctl_table_header;
 
@@ -32,6 +33,7 @@ struct cb_sysctl {
 	unsigned int epoch_seconds;	/* 2..3600, 32 */
 	unsigned int default_reply;	/* COOKIEBOX_REPLY_ROUTE or _REFLECT */
 	unsigned int invalid_rate;	/* RSTs per second and source prefix: 0..1000, 8 */
+	unsigned long flow_cache_bytes;	/* 0: off; 16 MiB */
 };
 
 /* A destination that NAT, TPROXY or routing takes elsewhere: elsewhere.c. */
@@ -74,6 +76,8 @@ struct cb_net {
 	atomic64_t event_seq;		/* netlink.c: number of the last event */
 	struct ctl_table_header *sysctl_header;
 	struct ctl_table *sysctl_table;
+	struct cb_flows *flows;		/* flow cache; as long as the gate */
+	bool flows_used;		/* set once, read without the lock */
 };
 
 extern unsigned int cb_net_id;

@@ -36,7 +36,7 @@ const struct nla_policy cookiebox_abort_nl_policy[COOKIEBOX_A_TRANSACTION_PAD + 
 };
 
 /* COOKIEBOX_CMD_SERVICE_ADD - do */
-const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_ALLOW + 1] = {
+const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_FLOW_CACHE + 1] = {
 	[COOKIEBOX_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 	[COOKIEBOX_A_SERVICE_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_PORT_MIN] = { .type = NLA_U16, },
@@ -51,10 +51,11 @@ const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_ALLO
 	[COOKIEBOX_A_SERVICE_AUTH_OPTION] = NLA_POLICY_MAX(NLA_U8, 1),
 	[COOKIEBOX_A_SERVICE_NO_TIMESTAMPS] = NLA_POLICY_MAX(NLA_U8, 1),
 	[COOKIEBOX_A_SERVICE_ALLOW] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
+	[COOKIEBOX_A_SERVICE_FLOW_CACHE] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* COOKIEBOX_CMD_SERVICE_SET - do */
-const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_ALLOW + 1] = {
+const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_FLOW_CACHE + 1] = {
 	[COOKIEBOX_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 	[COOKIEBOX_A_SERVICE_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_PORT_MIN] = { .type = NLA_U16, },
@@ -69,6 +70,7 @@ const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_ALLO
 	[COOKIEBOX_A_SERVICE_AUTH_OPTION] = NLA_POLICY_MAX(NLA_U8, 1),
 	[COOKIEBOX_A_SERVICE_NO_TIMESTAMPS] = NLA_POLICY_MAX(NLA_U8, 1),
 	[COOKIEBOX_A_SERVICE_ALLOW] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
+	[COOKIEBOX_A_SERVICE_FLOW_CACHE] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* COOKIEBOX_CMD_SERVICE_DEL - do */
@@ -124,8 +126,25 @@ const struct nla_policy cookiebox_key_rotate_nl_policy[COOKIEBOX_A_KEY_NOW + 1] 
 	[COOKIEBOX_A_KEY_NOW] = { .type = NLA_FLAG, },
 };
 
+/* COOKIEBOX_CMD_CACHE_GET - do */
+const struct nla_policy cookiebox_cache_get_nl_policy[COOKIEBOX_A_CACHE_SERVICE + 1] = {
+	[COOKIEBOX_A_CACHE_SOURCE] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
+	[COOKIEBOX_A_CACHE_SOURCE_PORT] = { .type = NLA_U16, },
+	[COOKIEBOX_A_CACHE_DEST] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
+	[COOKIEBOX_A_CACHE_PORT] = { .type = NLA_U16, },
+	[COOKIEBOX_A_CACHE_SERVICE] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
+};
+
+/* COOKIEBOX_CMD_CACHE_FLUSH - do */
+const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE_SERVICE + 1] = {
+	[COOKIEBOX_A_CACHE_SOURCE] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
+	[COOKIEBOX_A_CACHE_DEST] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
+	[COOKIEBOX_A_CACHE_PORT] = { .type = NLA_U16, },
+	[COOKIEBOX_A_CACHE_SERVICE] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
+};
+
 /* Ops table for cookiebox */
-const struct genl_ops cookiebox_nl_ops[14] = {
+const struct genl_ops cookiebox_nl_ops[16] = {
 	{
 		.cmd		= COOKIEBOX_CMD_BEGIN,
 		.doit		= cookiebox_nl_begin_doit,
@@ -151,14 +170,14 @@ const struct genl_ops cookiebox_nl_ops[14] = {
 		.cmd		= COOKIEBOX_CMD_SERVICE_ADD,
 		.doit		= cookiebox_nl_service_add_doit,
 		.policy		= cookiebox_service_add_nl_policy,
-		.maxattr	= COOKIEBOX_A_SERVICE_ALLOW,
+		.maxattr	= COOKIEBOX_A_SERVICE_FLOW_CACHE,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
 		.cmd		= COOKIEBOX_CMD_SERVICE_SET,
 		.doit		= cookiebox_nl_service_set_doit,
 		.policy		= cookiebox_service_set_nl_policy,
-		.maxattr	= COOKIEBOX_A_SERVICE_ALLOW,
+		.maxattr	= COOKIEBOX_A_SERVICE_FLOW_CACHE,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
@@ -225,6 +244,21 @@ const struct genl_ops cookiebox_nl_ops[14] = {
 		.doit		= cookiebox_nl_key_rotate_doit,
 		.policy		= cookiebox_key_rotate_nl_policy,
 		.maxattr	= COOKIEBOX_A_KEY_NOW,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= COOKIEBOX_CMD_CACHE_GET,
+		.doit		= cookiebox_nl_cache_get_doit,
+		.dumpit		= cookiebox_nl_cache_get_dumpit,
+		.policy		= cookiebox_cache_get_nl_policy,
+		.maxattr	= COOKIEBOX_A_CACHE_SERVICE,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= COOKIEBOX_CMD_CACHE_FLUSH,
+		.doit		= cookiebox_nl_cache_flush_doit,
+		.policy		= cookiebox_cache_flush_nl_policy,
+		.maxattr	= COOKIEBOX_A_CACHE_SERVICE,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

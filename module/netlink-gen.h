@@ -21,9 +21,9 @@ extern const struct nla_policy cookiebox_commit_nl_policy[COOKIEBOX_A_TRANSACTIO
 
 extern const struct nla_policy cookiebox_abort_nl_policy[COOKIEBOX_A_TRANSACTION_PAD + 1];
 
-extern const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_ALLOW + 1];
+extern const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_FLOW_CACHE + 1];
 
-extern const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_ALLOW + 1];
+extern const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_FLOW_CACHE + 1];
 
 extern const struct nla_policy cookiebox_service_del_nl_policy[COOKIEBOX_A_SERVICE_NAME + 1];
 
@@ -43,8 +43,12 @@ extern const struct nla_policy cookiebox_key_set_nl_policy[COOKIEBOX_A_KEY_FLOW_
 
 extern const struct nla_policy cookiebox_key_rotate_nl_policy[COOKIEBOX_A_KEY_NOW + 1];
 
+extern const struct nla_policy cookiebox_cache_get_nl_policy[COOKIEBOX_A_CACHE_SERVICE + 1];
+
+extern const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE_SERVICE + 1];
+
 /* Ops table for cookiebox */
-extern const struct genl_ops cookiebox_nl_ops[14];
+extern const struct genl_ops cookiebox_nl_ops[16];
 
 int cookiebox_nl_begin_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_commit_doit(struct sk_buff *skb, struct genl_info *info);
@@ -66,6 +70,10 @@ int cookiebox_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_key_get_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_key_set_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_key_rotate_doit(struct sk_buff *skb, struct genl_info *info);
+int cookiebox_nl_cache_get_doit(struct sk_buff *skb, struct genl_info *info);
+int cookiebox_nl_cache_get_dumpit(struct sk_buff *skb,
+				  struct netlink_callback *cb);
+int cookiebox_nl_cache_flush_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	COOKIEBOX_NLGRP_EVENTS,

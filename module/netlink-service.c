@@ -45,8 +45,8 @@ static int check_prefix(const struct nlattr *attr, const struct cb_prefix *p, u8
 }
 
 /* An empty nest is any address of both families: family 0. */
-static int parse_prefix(const struct nlattr *attr, struct cb_prefix *p,
-			struct netlink_ext_ack *extack)
+int cb_netlink_parse_prefix(const struct nlattr *attr, struct cb_prefix *p,
+			    struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[COOKIEBOX_A_PREFIX_MAX + 1];
 	int err;
@@ -158,7 +158,7 @@ static int parse_selector(struct request *r)
 		if (s->rule_only)
 			clear_selector(s);
 	}
-	err = addr ? parse_prefix(addr, &s->addr, r->extack) : 0;
+	err = addr ? cb_netlink_parse_prefix(addr, &s->addr, r->extack) : 0;
 	if (!err)
 		err = parse_ports(r);
 	if (!err)
@@ -228,6 +228,7 @@ static int parse_settings(struct request *r, bool added)
 							    COOKIEBOX_AUTH_OPTION_DROP;
 	parse_u8(r, COOKIEBOX_A_SERVICE_AUTH_OPTION, &s->auth);
 	parse_u8(r, COOKIEBOX_A_SERVICE_NO_TIMESTAMPS, &s->no_timestamps);
+	parse_u8(r, COOKIEBOX_A_SERVICE_FLOW_CACHE, &s->flow_cache);
 	err = check_mode(r);
 	return err ? err : check_syncookies(r, added);
 }
@@ -245,7 +246,7 @@ static int parse_allow(struct request *r, struct genl_info *info)
 	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
 		if (nla_type(attr) != COOKIEBOX_A_SERVICE_ALLOW)
 			continue;
-		err = parse_prefix(attr, &prefix, r->extack);
+		err = cb_netlink_parse_prefix(attr, &prefix, r->extack);
 		if (err)
 			return err;
 		if (!prefix.family)

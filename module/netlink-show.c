@@ -18,10 +18,10 @@
 #include "netlink.h"
 #include "stats.h"
 
-/* With a full allow list, see put_prefix(). */
+/* With a full allow list, see cb_netlink_put_prefix(). */
 #define SERVICE_MSG_SIZE	(512 + CB_ALLOW_MAX * 36)
 
-static int put_prefix(struct sk_buff *skb, int type, const struct cb_prefix *p)
+int cb_netlink_put_prefix(struct sk_buff *skb, int type, const struct cb_prefix *p)
 {
 	struct nlattr *nest = nla_nest_start(skb, type);
 
@@ -39,7 +39,7 @@ static int put_prefix(struct sk_buff *skb, int type, const struct cb_prefix *p)
 
 static int put_selector(struct sk_buff *skb, const struct cb_service_spec *s)
 {
-	if (s->addr.family && put_prefix(skb, COOKIEBOX_A_SERVICE_ADDR, &s->addr))
+	if (s->addr.family && cb_netlink_put_prefix(skb, COOKIEBOX_A_SERVICE_ADDR, &s->addr))
 		return -EMSGSIZE;
 	if (s->port_max &&
 	    (nla_put_u16(skb, COOKIEBOX_A_SERVICE_PORT_MIN, s->port_min) ||
@@ -75,10 +75,11 @@ int cb_netlink_put_service(struct sk_buff *skb, const struct cb_service *svc)
 	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_INVALID, s->invalid) ||
 	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_AUTH_OPTION, s->auth) ||
 	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_NO_TIMESTAMPS, s->no_timestamps) ||
-	    nla_put_u32(skb, COOKIEBOX_A_SERVICE_RULES, atomic_read(&svc->anchor->rules)))
+	    nla_put_u32(skb, COOKIEBOX_A_SERVICE_RULES, atomic_read(&svc->anchor->rules)) ||
+	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_FLOW_CACHE, s->flow_cache))
 		return -EMSGSIZE;
 	for (i = 0; i < s->n_allow; i++)
-		if (put_prefix(skb, COOKIEBOX_A_SERVICE_ALLOW, &s->allow[i]))
+		if (cb_netlink_put_prefix(skb, COOKIEBOX_A_SERVICE_ALLOW, &s->allow[i]))
 			return -EMSGSIZE;
 	return 0;
 }

@@ -61,6 +61,7 @@ static u64 memory(const struct cb_net *cbn, const struct cb_service_totals *t)
 		bytes += sizeof(struct cb_ring);
 	if (READ_ONCE(cbn->gate))
 		bytes += cb_gate_bytes();
+	bytes += cb_netlink_cache_bytes(cbn);
 	return bytes;
 }
 
@@ -167,7 +168,7 @@ static int put_sysctls(struct sk_buff *skb, struct cb_net *cbn)
 	    nla_put_u64_64bit(skb, COOKIEBOX_A_STATUS_EVENT_SEQ, atomic64_read(&cbn->event_seq),
 			      COOKIEBOX_A_STATUS_PAD))
 		return -EMSGSIZE;
-	return 0;
+	return cb_netlink_put_cache(skb, cbn);
 }
 
 int cookiebox_nl_status_get_doit(struct sk_buff *in, struct genl_info *info)

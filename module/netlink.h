@@ -7,6 +7,7 @@
  * netlink-show.c	services, look-up, reasons
  * netlink-stats.c	counters, status
  * netlink-key.c	keys
+ * netlink-cache.c	flow cache
  */
 #ifndef CB_NETLINK_H
 #define CB_NETLINK_H
@@ -49,6 +50,15 @@ int cb_netlink_explain(struct genl_info *info, int err);
 /* A reply to @info: header written, the family's message in *@hdr. */
 struct sk_buff *cb_netlink_reply(struct genl_info *info, size_t payload, void **hdr);
 int cb_netlink_send(struct sk_buff *skb, void *hdr, struct genl_info *info);
+
+/* An address prefix; an empty nest is family 0. netlink-service.c, netlink-show.c. */
+int cb_netlink_parse_prefix(const struct nlattr *attr, struct cb_prefix *p,
+			    struct netlink_ext_ack *extack);
+int cb_netlink_put_prefix(struct sk_buff *skb, int type, const struct cb_prefix *p);
+
+/* netlink-cache.c: the flow cache in the status, and its bytes. Process context. */
+int cb_netlink_put_cache(struct sk_buff *skb, const struct cb_net *cbn);
+u64 cb_netlink_cache_bytes(const struct cb_net *cbn);
 
 /* The stage of the asking socket, or NULL; valid during the operation. */
 struct cb_stage *cb_netlink_stage(struct genl_info *info);

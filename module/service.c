@@ -29,18 +29,6 @@
 /* Writers of every namespace's list of anchors that rules name. */
 static DEFINE_SPINLOCK(ruled_lock);
 
-static bool prefix_has(const struct cb_prefix *p, const struct cb_addr *addr, u8 family)
-{
-	struct cb_addr masked;
-
-	if (!p->family)
-		return true;
-	if (p->family != family)
-		return false;
-	masked = cb_prefix_mask(addr, p->len);
-	return masked.q[0] == p->addr.q[0] && masked.q[1] == p->addr.q[1];
-}
-
 static bool port_in(const struct cb_service_spec *s, u16 port)
 {
 	return !s->port_max || (port >= s->port_min && port <= s->port_max);
@@ -56,7 +44,7 @@ static const struct cb_service *match_mark(const struct cb_table *t, u32 mark,
 
 		if (((mark ^ s->mark) & s->mark_mask) || !port_in(s, port))
 			continue;
-		if (prefix_has(&s->addr, &tuple->daddr, tuple->family))
+		if (cb_prefix_has(&s->addr, &tuple->daddr, tuple->family))
 			return t->marked[i];
 	}
 	return NULL;
@@ -130,7 +118,7 @@ static const struct cb_service *any_marked(const struct cb_net *cbn,
 	for (i = 0; i < t->n_marked; i++) {
 		const struct cb_service_spec *s = &t->marked[i]->spec;
 
-		if (port_in(s, port) && prefix_has(&s->addr, &tuple->daddr, tuple->family))
+		if (port_in(s, port) && cb_prefix_has(&s->addr, &tuple->daddr, tuple->family))
 			return t->marked[i];
 	}
 	return NULL;
@@ -159,7 +147,7 @@ bool cb_service_allows(const struct cb_service *svc, const struct cb_tuple *tupl
 	unsigned int i;
 
 	for (i = 0; i < svc->spec.n_allow; i++)
-		if (prefix_has(&svc->allow[i], &tuple->saddr, tuple->family))
+		if (cb_prefix_has(&svc->allow[i], &tuple->saddr, tuple->family))
 			return true;
 	return false;
 }

@@ -51,6 +51,18 @@ static inline struct cb_addr cb_prefix_mask(const struct cb_addr *addr, u8 len)
 	return masked;
 }
 
+static inline bool cb_prefix_has(const struct cb_prefix *p, const struct cb_addr *addr, u8 family)
+{
+	struct cb_addr masked;
+
+	if (!p->family)
+		return true;
+	if (p->family != family)
+		return false;
+	masked = cb_prefix_mask(addr, p->len);
+	return masked.q[0] == p->addr.q[0] && masked.q[1] == p->addr.q[1];
+}
+
 struct cb_service_spec {		/* what the admin said */
 	char name[CB_NAME_LEN];
 	struct cb_prefix addr;		/* family 0: any address of both families */
@@ -63,6 +75,7 @@ struct cb_service_spec {		/* what the admin said */
 	u8 invalid;
 	u8 auth;
 	u8 no_timestamps;
+	u8 flow_cache;
 	u8 n_allow;
 	const struct cb_prefix *allow;	/* in a service: its own tail */
 };

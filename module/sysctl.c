@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysctl.h>
+#include <linux/user_namespace.h>
+#include "flow.h"
 #include "net.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -18,6 +20,11 @@
 
 static const unsigned int epoch_seconds_min = 2, epoch_seconds_max = 3600;
 static const unsigned int invalid_rate_min, invalid_rate_max = 1000;
+static const unsigned long flow_cache_bytes_min;
+static const unsigned long flow_cache_bytes_max = sizeof(long) < 8 ? ULONG_MAX : 1ULL << 36;
+
+/* Entries are charged to nobody, so a container is kept to this much. */
+#define FLOW_CACHE_BYTES	(16UL << 20)
 
 static const char *const reply_words[] = {
 	[COOKIEBOX_REPLY_ROUTE] = "route",
@@ -61,10 +68,34 @@ static int default_reply(cb_ctl_table table, int write, void *buffer, size_t *le
 	return 0;
 }
 
+/* A limit that was lowered holds when the write returns. */
+static int flow_cache_bytes(cb_ctl_table table, int write, void *buffer, size_t *lenp,
+			    loff_t *ppos)
+{
+	struct cb_net *cbn = container_of(table->data, struct cb_net, sysctl.flow_cache_bytes);
+	unsigned long value = READ_ONCE(cbn->sysctl.flow_cache_bytes);
+	struct ctl_table shadow = *table;
+	int err;
+
+	shadow.data = &value;
+	err = proc_doulongvec_minmax(&shadow, write, buffer, lenp, ppos);
+	if (err || !write)
+		return err;
+	if (value > FLOW_CACHE_BYTES && cbn->net->user_ns != &init_user_ns)
+		return -EINVAL;
+	mutex_lock(&cbn->lock);
+	WRITE_ONCE(cbn->sysctl.flow_cache_bytes, value);
+	if (cbn->flows)
+		cb_flow_trim(cbn->flows, cb_flow_entries(value));
+	mutex_unlock(&cbn->lock);
+	return 0;
+}
+
 static const struct cb_sysctl defaults = {
 	.epoch_seconds = 32,
 	.default_reply = COOKIEBOX_REPLY_ROUTE,
 	.invalid_rate = 8,
+	.flow_cache_bytes = FLOW_CACHE_BYTES,
 };
 
 /* Where a value is in struct cb_sysctl; each namespace gets a copy that points to its own. */
@@ -95,6 +126,15 @@ static const struct ctl_table template[] = {
 		.proc_handler	= proc_douintvec_minmax,
 		.extra1		= (void *)&invalid_rate_min,
 		.extra2		= (void *)&invalid_rate_max,
+	},
+	{
+		.procname	= "flow_cache_bytes",
+		.data		= AT(flow_cache_bytes),
+		.maxlen		= sizeof(unsigned long),
+		.mode		= 0644,
+		.proc_handler	= flow_cache_bytes,
+		.extra1		= (void *)&flow_cache_bytes_min,
+		.extra2		= (void *)&flow_cache_bytes_max,
 	},
 	{ }	/* older kernels look for the end */
 };

@@ -52,7 +52,7 @@ static int parse_service_allow(const char *text, struct service_args *a)
 	return err;
 }
 
-static void put_prefix(struct nlmsghdr *nlh, uint16_t attr, const struct prefix *p)
+void grammar_put_prefix(struct nlmsghdr *nlh, uint16_t attr, const struct prefix *p)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, attr);
 	uint16_t type = p->family == AF_INET ? COOKIEBOX_A_PREFIX_ADDR4 : COOKIEBOX_A_PREFIX_ADDR6;
@@ -66,7 +66,7 @@ static void put_prefix(struct nlmsghdr *nlh, uint16_t attr, const struct prefix 
 
 static void put_addr(struct nlmsghdr *nlh, const struct service_args *a)
 {
-	put_prefix(nlh, COOKIEBOX_A_SERVICE_ADDR, &a->addr);
+	grammar_put_prefix(nlh, COOKIEBOX_A_SERVICE_ADDR, &a->addr);
 }
 
 static void put_port(struct nlmsghdr *nlh, const struct service_args *a)
@@ -87,9 +87,9 @@ static void put_allow(struct nlmsghdr *nlh, const struct service_args *a)
 	unsigned int i;
 
 	for (i = 0; i < a->n_allow; i++)
-		put_prefix(nlh, COOKIEBOX_A_SERVICE_ALLOW, &a->allow[i]);
+		grammar_put_prefix(nlh, COOKIEBOX_A_SERVICE_ALLOW, &a->allow[i]);
 	if (!a->n_allow)
-		put_prefix(nlh, COOKIEBOX_A_SERVICE_ALLOW, &none);
+		grammar_put_prefix(nlh, COOKIEBOX_A_SERVICE_ALLOW, &none);
 }
 
 static const struct keyword keywords[] = {
@@ -113,6 +113,8 @@ static const struct keyword keywords[] = {
 	  COOKIEBOX_A_SERVICE_NO_TIMESTAMPS, timestamps_choices, NULL, NULL },
 	{ "allow", "PREFIX[,PREFIX...]|none", "sources that are never challenged", "none",
 	  COOKIEBOX_A_SERVICE_ALLOW, NULL, parse_service_allow, put_allow },
+	{ "flow-cache", "on|off", "remember connections, for cookiebox cache", NULL,
+	  COOKIEBOX_A_SERVICE_FLOW_CACHE, flow_cache_choices, NULL, NULL },
 };
 
 #define N_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -132,6 +134,7 @@ const char *const grammar_attr_words[GRAMMAR_ATTRS] = {
 	[COOKIEBOX_A_SERVICE_AUTH_OPTION] = "auth-option",
 	[COOKIEBOX_A_SERVICE_NO_TIMESTAMPS] = "no-timestamps",
 	[COOKIEBOX_A_SERVICE_ALLOW] = "allow",
+	[COOKIEBOX_A_SERVICE_FLOW_CACHE] = "flow-cache",
 };
 
 static const struct keyword *find_keyword(const char *word)

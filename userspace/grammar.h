@@ -30,6 +30,9 @@ bool grammar_has(const struct service_args *a, const char *keyword);
 /* Puts what was given, name included, into a request. */
 void grammar_put(struct nlmsghdr *nlh, const struct service_args *a);
 
+/* An address prefix as a nest; empty if its family is 0. */
+void grammar_put_prefix(struct nlmsghdr *nlh, uint16_t attr, const struct prefix *p);
+
 void grammar_help(void);
 void grammar_complete(int argc, char **argv);
 

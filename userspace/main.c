@@ -35,6 +35,8 @@ static const struct verb top_verbs[] = {
 	  "listens. When the kernel made events faster than they could be read, a line says\n"
 	  "how many were lost.\n",
 	  .run = monitor_run },
+	{ "cache", "VERB", "the connections that services with flow-cache on remember",
+	  .sub = cache_verbs },
 	{ NULL }
 };
 

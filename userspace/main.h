@@ -45,6 +45,7 @@ const char *nearest(const char *word, const char *const *words);
 
 extern const struct verb service_verbs[];	/* service.c */
 extern const struct verb key_verbs[];		/* key.c */
+extern const struct verb cache_verbs[];		/* cache.c */
 
 int show_run(int argc, char **argv);		/* show.c */
 int get_run(int argc, char **argv);		/* get.c */

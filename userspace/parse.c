@@ -54,6 +54,12 @@ const struct choice timestamps_choices[] = {
 	{ NULL, 0 }
 };
 
+const struct choice flow_cache_choices[] = {
+	{ "on", COOKIEBOX_FLOW_CACHE_ON },
+	{ "off", COOKIEBOX_FLOW_CACHE_OFF },
+	{ NULL, 0 }
+};
+
 const struct choice clock_choices[] = {
 	{ "local", COOKIEBOX_CLOCK_LOCAL },
 	{ "wall", COOKIEBOX_CLOCK_WALL },

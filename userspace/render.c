@@ -11,8 +11,6 @@
 
 #include "render.h"
 
-#define MAX_COLUMNS	24
-
 void attrs_index(struct attrs *a, const void *payload, size_t len)
 {
 	const struct nlattr *attr;
@@ -144,36 +142,31 @@ static char *cell(const json_t *value)
 	return text ? text : strdup("-");
 }
 
-struct column {
-	const struct field *field;
-	size_t width;
-	bool number;
-};
-
-static unsigned int measure(const json_t *rows, const struct field *fields,
-			    struct column *columns)
+void columns_begin(struct columns *c, const struct field *fields)
 {
 	const struct field *f;
-	unsigned int n = 0;
-	const json_t *row;
-	struct column *c;
-	size_t i;
+
+	c->n = 0;
+	for (f = fields; f->key && c->n < RENDER_COLUMNS; f++)
+		if (f->title)
+			c->column[c->n++] = (struct column){ .field = f,
+							     .width = strlen(f->title) };
+}
+
+void columns_measure(struct columns *c, const json_t *row)
+{
+	const json_t *value;
+	unsigned int k;
 	char *s;
 
-	for (f = fields; f->key && n < MAX_COLUMNS; f++) {
-		if (!f->title)
-			continue;
-		c = &columns[n++];
-		*c = (struct column){ .field = f, .width = strlen(f->title) };
-		json_array_foreach(rows, i, row) {
-			s = cell(json_object_get(row, f->key));
-			if (strlen(s) > c->width)
-				c->width = strlen(s);
-			c->number |= json_is_integer(json_object_get(row, f->key));
-			free(s);
-		}
+	for (k = 0; k < c->n; k++) {
+		value = json_object_get(row, c->column[k].field->key);
+		s = cell(value);
+		if (strlen(s) > c->column[k].width)
+			c->column[k].width = strlen(s);
+		c->column[k].number |= json_is_integer(value);
+		free(s);
 	}
-	return n;
 }
 
 static void print_cell(const struct column *c, const char *text, bool last)
@@ -187,24 +180,38 @@ static void print_cell(const struct column *c, const char *text, bool last)
 	fputs(last ? "\n" : "  ", stdout);
 }
 
-void render_table(const json_t *rows, const struct field *fields)
+void columns_print_title(const struct columns *c)
 {
-	struct column columns[MAX_COLUMNS];
-	unsigned int n = measure(rows, fields, columns);
-	const json_t *row;
 	unsigned int k;
-	size_t i;
+
+	for (k = 0; k < c->n; k++)
+		print_cell(&c->column[k], c->column[k].field->title, k == c->n - 1);
+}
+
+void columns_print(const struct columns *c, const json_t *row)
+{
+	unsigned int k;
 	char *s;
 
-	for (k = 0; k < n; k++)
-		print_cell(&columns[k], columns[k].field->title, k == n - 1);
-	json_array_foreach(rows, i, row) {
-		for (k = 0; k < n; k++) {
-			s = cell(json_object_get(row, columns[k].field->key));
-			print_cell(&columns[k], s, k == n - 1);
-			free(s);
-		}
+	for (k = 0; k < c->n; k++) {
+		s = cell(json_object_get(row, c->column[k].field->key));
+		print_cell(&c->column[k], s, k == c->n - 1);
+		free(s);
 	}
+}
+
+void render_table(const json_t *rows, const struct field *fields)
+{
+	struct columns columns;
+	const json_t *row;
+	size_t i;
+
+	columns_begin(&columns, fields);
+	json_array_foreach(rows, i, row)
+		columns_measure(&columns, row);
+	columns_print_title(&columns);
+	json_array_foreach(rows, i, row)
+		columns_print(&columns, row);
 }
 
 void render_json(json_t *value)

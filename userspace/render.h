@@ -49,6 +49,24 @@ uint64_t attr_number(const struct attrs *a, unsigned int type);
 json_t *json_prefix(const void *addr, size_t size, unsigned int len);
 
 json_t *render_object(const struct attrs *a, const struct field *fields);
+/* The same row by row, for more rows than should be objects at one time: first all
+ * are measured, then all are printed.
+ */
+#define RENDER_COLUMNS	24
+struct columns {
+	unsigned int n;
+	struct column {
+		const struct field *field;
+		size_t width;
+		bool number;
+	} column[RENDER_COLUMNS];
+};
+
+void columns_begin(struct columns *c, const struct field *fields);
+void columns_measure(struct columns *c, const json_t *row);
+void columns_print_title(const struct columns *c);
+void columns_print(const struct columns *c, const json_t *row);
+
 /* Aligned columns; numbers to the right; null is "-", arrays join with ",". */
 void render_table(const json_t *rows, const struct field *fields);
 /* Prints and releases. */

@@ -20,7 +20,7 @@ static int open_service(struct genl *g)
 	return err;
 }
 
-static json_t *decode_prefix(const struct nlattr *nest)
+json_t *service_prefix(const struct nlattr *nest)
 {
 	const struct nlattr *addr;
 	unsigned int size;
@@ -39,7 +39,7 @@ static json_t *decode_prefix(const struct nlattr *nest)
 
 static json_t *decode_addr(const struct attrs *a, const struct field *f)
 {
-	json_t *prefix = a->tb[f->attr] ? decode_prefix(a->tb[f->attr]) : NULL;
+	json_t *prefix = a->tb[f->attr] ? service_prefix(a->tb[f->attr]) : NULL;
 
 	if (prefix || attr_number(a, COOKIEBOX_A_SERVICE_RULE_ONLY))
 		return prefix;
@@ -77,7 +77,7 @@ static json_t *decode_allow(const struct attrs *a, const struct field *f)
 	const struct nlattr *attr;
 
 	mnl_attr_for_each_payload(a->payload, a->len) {
-		prefix = mnl_attr_get_type(attr) == f->attr ? decode_prefix(attr) : NULL;
+		prefix = mnl_attr_get_type(attr) == f->attr ? service_prefix(attr) : NULL;
 		if (prefix)
 			json_array_append_new(list, prefix);
 	}
@@ -100,6 +100,8 @@ const struct field service_fields[] = {
 	  auth_choices },
 	{ "no_timestamps", "NO-TIMESTAMPS", decode_choice, COOKIEBOX_A_SERVICE_NO_TIMESTAMPS,
 	  timestamps_choices },
+	{ "flow_cache", "FLOW-CACHE", decode_choice, COOKIEBOX_A_SERVICE_FLOW_CACHE,
+	  flow_cache_choices },
 	{ "allow", "ALLOW", decode_allow, COOKIEBOX_A_SERVICE_ALLOW, NULL },
 	{ NULL, NULL, NULL, 0, NULL }
 };

@@ -10,6 +10,9 @@
 
 extern const struct field service_fields[];
 
+/* The prefix in a nest, or NULL. */
+json_t *service_prefix(const struct nlattr *nest);
+
 /* Decoder for an attribute that nests a service. */
 json_t *decode_service(const struct attrs *a, const struct field *f);
 

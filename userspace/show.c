@@ -12,6 +12,27 @@
 #include "service.h"
 #include "stats.h"
 
+static const struct field cache_fields[] = {
+	{ "entries", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_ENTRIES, NULL },
+	{ "pinned", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_PINNED, NULL },
+	{ "bytes", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_BYTES, NULL },
+	{ "limit", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_LIMIT, NULL },
+	{ "evicted", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_EVICTED, NULL },
+	{ "reclaimed", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_RECLAIMED, NULL },
+	{ "refused", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_REFUSED, NULL },
+	{ NULL, NULL, NULL, 0, NULL }
+};
+
+static json_t *decode_cache(const struct attrs *a, const struct field *f)
+{
+	struct attrs nest;
+
+	if (!a->tb[f->attr])
+		return NULL;
+	attrs_of_nest(&nest, a->tb[f->attr]);
+	return render_object(&nest, cache_fields);
+}
+
 static const struct field status_fields[] = {
 	{ "version", NULL, decode_string, COOKIEBOX_A_STATUS_VERSION, NULL },
 	{ "generation", NULL, decode_number, COOKIEBOX_A_STATUS_GENERATION, NULL },
@@ -26,6 +47,7 @@ static const struct field status_fields[] = {
 	{ "epoch_seconds", NULL, decode_number, COOKIEBOX_A_STATUS_EPOCH_SECONDS, NULL },
 	{ "default_reply", NULL, decode_choice, COOKIEBOX_A_STATUS_DEFAULT_REPLY, reply_choices },
 	{ "invalid_rate", NULL, decode_number, COOKIEBOX_A_STATUS_INVALID_RATE, NULL },
+	{ "flow_cache", NULL, decode_cache, COOKIEBOX_A_STATUS_FLOW_CACHE, NULL },
 	{ NULL, NULL, NULL, 0, NULL }
 };
 
@@ -196,6 +218,23 @@ static void print_keys(const json_t *s)
 			", with a new master" : "");
 }
 
+static long long number_in(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+/* While there is, or was, something in it. */
+static void print_cache(const json_t *c)
+{
+	if (!number_in(c, "entries") && !number_in(c, "pinned") && !number_in(c, "evicted") &&
+	    !number_in(c, "reclaimed") && !number_in(c, "refused"))
+		return;
+	printf("flow cache: %lld entries, %lld pinned, %lld of %lld bytes; given up %lld for the "
+	       "limit, %lld for memory; refused %lld\n", number_in(c, "entries"),
+	       number_in(c, "pinned"), number_in(c, "bytes"), number_in(c, "limit"),
+	       number_in(c, "evicted"), number_in(c, "reclaimed"), number_in(c, "refused"));
+}
+
 static void print_screen(const struct report *r)
 {
 	size_t i, n = json_array_size(r->services);
@@ -219,6 +258,7 @@ static void print_screen(const struct report *r)
 		       json_string_value(json_object_get(v, "reason")),
 		       json_string_value(json_object_get(v, "sentence")));
 	print_keys(r->status);
+	print_cache(json_object_get(r->status, "flow_cache"));
 }
 
 static void print_report(struct report *r)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The flow cache: a bounded table of validated flows, one per namespace.
+ *
+ *	cb_flow_find()		RCU, no lock: any context
+ *	cb_flow_add() ...	cb_flows->lock, BH off: softirq or process
+ *	cb_flow_flush() ...	process, may sleep
+ *
+ * An entry may go at any moment (limit, memory pressure, flush), unless it is
+ * pinned; its loss must break nothing.  Memory: an entry is reckoned as
+ * CB_FLOW_COST bytes, its share of the hash table included.
+ */
+#ifndef CB_FLOW_H
+#define CB_FLOW_H
+
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/rhashtable.h>
+#include <linux/spinlock.h>
+#include "service.h"
+
+/* 89 for the object in a page of them.  The table has 8 bytes a bucket, at most 2.7
+ * buckets an entry; while it grows, the one of half the size is still there.
+ */
+#define CB_FLOW_COST		128u
+
+/* What a limit in bytes allows. */
+static inline u64 cb_flow_entries(unsigned long bytes)
+{
+	return bytes / CB_FLOW_COST;
+}
+
+/* Without holes: it is compared and hashed as a whole. */
+struct cb_flow_key {
+	struct cb_addr saddr;
+	struct cb_addr daddr;
+	__be16 sport;
+	__be16 dport;
+	u8 family;
+	u8 zero[3];
+};
+
+#define CB_FLOW_ECN		BIT(7)	/* in facts.has, beside CB_OPT_WSCALE, _SACK, _TS */
+
+/* What is known of a flow from its cookie. */
+struct cb_flow_facts {
+	u64 opened_ms;			/* CLOCK_MONOTONIC: its cookie opened */
+	u32 service;			/* id; its name may be gone */
+	u16 mss;			/* in force */
+	u16 mss_max;			/* the most that the client may have offered */
+	u8 wscale;
+	u8 has;				/* options in force */
+};
+
+struct cb_flow {			/* a look-up reads the first 64 bytes */
+	struct rhash_head node;
+	struct cb_flow_key key;		/* never changes */
+	u8 seen;			/* looked up since it was last passed over */
+	u8 pinned;			/* under the lock */
+	u8 gone;			/* under the lock: out of table and list */
+	u32 again;			/* segments that came once more; may miss some */
+	struct cb_flow_facts facts;	/* written under the lock, read without */
+	union {
+		struct list_head order;	/* cb_flows->lock; newest first */
+		struct rcu_head rcu;	/* once it is out of the list */
+	};
+};
+
+struct cb_flow_totals {
+	u64 entries;			/* that may be given up */
+	u64 pinned;
+	u64 evicted;			/* for the limit */
+	u64 reclaimed;			/* for want of memory in the system */
+	u64 refused;			/* not made: no memory, or no room but pinned */
+};
+
+struct cb_flows {
+	struct rhashtable table;
+	spinlock_t lock;		/* softirq: all below, and what enters and leaves */
+	struct list_head order;		/* those that may be given up, newest first */
+	struct list_head pinned;
+	struct cb_flow_totals n;
+	struct list_head all;		/* flow-shrink.c */
+};
+
+/* Selects entries; what is 0 selects all. */
+struct cb_flow_filter {
+	struct cb_prefix source;
+	struct cb_prefix dest;
+	u16 port;			/* destination, host order */
+	bool by_service;
+	u32 service;
+};
+
+extern const struct rhashtable_params cb_flow_params;
+
+int cb_flow_register(void);		/* module init, before any namespace */
+void cb_flow_unregister(void);		/* module exit, when all tables are freed */
+
+/* Process context; free: when no reader and no writer is left. */
+struct cb_flows *cb_flows_alloc(void);
+void cb_flows_free(struct cb_flows *flows);
+
+void cb_flow_key_of(struct cb_flow_key *key, const struct cb_tuple *tuple);
+/* rcu_read_lock(): valid until unlock; NULL: not known. */
+struct cb_flow *cb_flow_find(struct cb_flows *flows, const struct cb_tuple *tuple);
+
+/**
+ * cb_flow_add() - remember a flow, or renew what is known of its tuple
+ * @flows:	table
+ * @limit:	entries that there may be afterwards, pinned ones apart; 0: none
+ *
+ * At the limit the oldest one gives way; bounded work.  Context: rcu_read_lock(),
+ * any but hard interrupts.  Return: false if it was not remembered.
+ */
+bool cb_flow_add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
+		 const struct cb_flow_facts *facts);
+
+/* Pinned ones stay until they are unpinned; false: it is gone already.  Context as
+ * above, with the flow found under the same rcu_read_lock().
+ */
+bool cb_flow_pin(struct cb_flows *flows, struct cb_flow *flow);
+void cb_flow_unpin(struct cb_flows *flows, struct cb_flow *flow);
+
+bool cb_flow_matches(const struct cb_flow *flow, const struct cb_flow_filter *filter);
+void cb_flow_totals(struct cb_flows *flows, struct cb_flow_totals *t);
+u64 cb_flow_bytes(const struct cb_flow_totals *t);
+
+/* flow-walk.c; process context.  A walk may be left at any time: it holds nothing. */
+struct cb_flow_walk {
+	unsigned long table;		/* compared, never followed */
+	u32 seed;
+	u32 bucket;			/* next */
+};
+
+void cb_flow_walk_begin(struct cb_flows *flows, struct cb_flow_walk *walk);
+const struct bucket_table *cb_flow_walk_on(struct cb_flows *flows,
+					   const struct cb_flow_walk *walk);
+
+/* Pinned ones stay.  May sleep. */
+u64 cb_flow_flush(struct cb_flows *flows, const struct cb_flow_filter *filter);
+
+/* flow-shrink.c; process context */
+void cb_flow_trim(struct cb_flows *flows, u64 limit);		/* may sleep */
+unsigned long cb_flow_reclaim(struct cb_flows *flows, unsigned long n);
+int cb_flow_shrink_register(void);
+void cb_flow_shrink_unregister(void);
+void cb_flow_shrink_add(struct cb_flows *flows);
+void cb_flow_shrink_del(struct cb_flows *flows);
+
+/* Within these files.  What was taken out, chained by its order, which nobody else
+ * looks at any more.
+ */
+struct cb_flow_heap {
+	struct list_head list;
+	u64 n;
+};
+
+void cb_flow_put_on(struct cb_flow_heap *heap, struct cb_flow *flow);
+void cb_flow_throw_away(struct cb_flow_heap *heap);
+struct cb_flow *cb_flow_oldest(struct cb_flows *flows);		/* under flows->lock */
+void cb_flow_take_out(struct cb_flows *flows, struct cb_flow *flow);	/* as well */
+void cb_flow_free_later(struct cb_flow *flow);			/* after take_out */
+void cb_flow_free(struct cb_flow *flow);			/* and a grace period */
+
+#endif
