@@ -47,10 +47,12 @@ demo: deps
 	@tests/demo/run
 
 ## make bench               what a segment costs, cookiebox and its peers; BENCH="--uml", "--profile ...",
-##                          BASELINE=update: make it the figures that make check compares with
+##                          BASELINE=update: make it the figures that make check compares with;
+##                          FIGURE=update: renew Documentation/bench.svg
 bench: deps
 	@$(MAKE) modules userspace
-	@tests/bench/run $(if $(filter update,$(BASELINE)),--update-baseline) $(BENCH)
+	@tests/bench/run $(if $(filter update,$(BASELINE)),--update-baseline) \
+		$(if $(filter update,$(FIGURE)),--update-figure) $(BENCH)
 
 ## make check               all tests; ends with "N passed, N failed"; FULL=1: heavy ones everywhere
 check: deps
