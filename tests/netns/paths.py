@@ -9,6 +9,7 @@ import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")]
 
+import tcpwire  # noqa: E402
 from listen import (AF, ANY, LIMIT, SERVER, V6, Info, accept, case, connect, ended, enter, how,  # noqa: E402
                     link_local, listen, nobody, pump, receive, reply, run, serve, sysctl, tcp,
                     where)
@@ -169,11 +170,43 @@ for how_back in ("route", "reflect"):
                  captured(ordinary(server_on(4)), at))
 
 
+def raw_socket(name, device_name):
+    """A packet socket of the family alone, so that what is sent is not copied for it."""
+    enter(name)
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    sock.bind((device_name, tcpwire.ETHER_IPV6 if V6 else tcpwire.ETHER_IPV4))
+    sock.settimeout(LIMIT)
+    return sock
+
+
+raw_ports = iter(range(20000, 30000))
+
+
+def answered(port):
+    """A SYN whose buffer nobody else holds, as a network card hands it over. (A socket of the kernel's
+    keeps a copy of what it sends, and then the answer has a buffer of its own.)"""
+    own_port = next(raw_ports)      # the stack remembers a SYN
+    with raw_socket("server", "s9") as peer:        # closed again: it would share what comes
+        ethernet = peer.getsockname()[4]
+    with listen(port), raw_socket("client", "c9") as client:
+        source, dest = tcpwire.address(server_on(9, 77)), tcpwire.address(server_on(9))
+        options = tcpwire.option(tcpwire.MSS, b"\5\xb4") + tcpwire.option(tcpwire.SACK_OK, b"")
+        client.send(tcpwire.build(ethernet + client.getsockname()[4], source, dest,
+                                  (own_port, port), 1000, 0, "S", 65535, options))
+        while True:
+            segment = tcpwire.parse(client.recv(2048))
+            if segment and segment.dport == own_port:
+                return {"flags": segment.flags, "ack": segment.ack}
+
+
 # A stamp is the wall clock's. fq takes what a segment carries for the time at which it is to leave, and
 # drops what lies ten seconds ahead. Nothing on this way clears it but the module.
 for how_back in ("route", "reflect"):
     case(f"fq with a capture of another device, reply {how_back}", when="fq" in HAVE,
          service=reply(how_back))(captured(ordinary(server_on(9)), "lo"))
+    case(f"fq with a capture of another device, reply {how_back} in the SYN's own buffer",
+         when="fq" in HAVE, service=reply(how_back), counts={"syn_answered": 1},
+         stock={"flags": "SA", "ack": 1001})(captured(answered, "lo"))
 
 
 # --- IPsec --------------------------------------------------------------------------------------

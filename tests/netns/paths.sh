@@ -70,9 +70,12 @@ disciplines()
 		server tc filter add dev s4 egress matchall action mirred egress mirror dev mirror
 }
 
+# Host 77 is nobody's: raw segments come from it.
 fair_queue()
 {
-	pair 9 && server tc qdisc add dev s9 root fq
+	pair 9 && server tc qdisc add dev s9 root fq && ip -n client link set c9 address "$RAW_MAC" &&
+		ip -n server neigh add 10.39.0.77 lladdr "$RAW_MAC" dev s9 &&
+		ip -n server neigh add fd39::77 lladdr "$RAW_MAC" dev s9
 }
 
 vxlan()
@@ -139,6 +142,7 @@ have()
 }
 
 HAVE=
+RAW_MAC=02:00:00:00:00:c9
 topology
 have partial pair 1
 have vlan vlan
