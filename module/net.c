@@ -39,13 +39,13 @@ int cb_net_start(struct cb_net *cbn)
 	lockdep_assert_held(&cbn->lock);
 	if (cbn->hooks_registered)
 		return 0;
+	if (!cbn->flows)
+		WRITE_ONCE(cbn->flows, cb_flows_alloc());
+	if (!cbn->flows)
+		return -ENOMEM;
 	if (!cbn->gate)
 		cbn->gate = cb_gate_alloc();
 	if (!cbn->gate)
-		return -ENOMEM;
-	if (!cbn->flows)
-		cbn->flows = cb_flows_alloc();
-	if (!cbn->flows)
 		return -ENOMEM;
 	err = cb_keyring_start(cbn);
 	if (err)

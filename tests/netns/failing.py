@@ -256,8 +256,8 @@ def refused(sock, request):
         return why
 
 
-def first_key_ring(fail):
-    """The key ring is made when it is first asked for: the module is loaded anew each time."""
+def first_of_namespace(fail, what, request):
+    """What is made when it is first asked for: the module is loaded anew each time."""
     sock = Socket()
 
     def judge(_failed, _result):
@@ -267,8 +267,8 @@ def first_key_ring(fail):
         insmod()
         sock = Socket()
 
-    count, complaints = fail.each(lambda: refused(sock, Request("KEY_GET")), judge)
-    ok(count > 5 and not complaints, f"the first key ring: {count} allocations fail", complaints)
+    count, complaints = fail.each(lambda: refused(sock, request), judge)
+    ok(count > 5 and not complaints, f"{what}: {count} allocations fail", complaints)
 
 
 def control(fail):
@@ -444,7 +444,9 @@ def main():
     fail = failing.Failing(MODULE)
     load(fail)
     namespaces(fail)
-    first_key_ring(fail)
+    first_of_namespace(fail, "the first key ring", Request("KEY_GET"))
+    first_of_namespace(fail, "the first flow cache",
+                       Request("SERVICE_ADD", text(NAME, "web") + u16(PORT, 80) + OFF))
     control(fail)
     failing_rules.rules(fail, ok)
     segments(fail)
