@@ -121,26 +121,36 @@ static bool attach(const struct nf_hook_state *state, struct sk_buff *skb, struc
 	return true;
 }
 
+/* The client has answered another SYN-ACK than the one that the host remembers. */
+static bool answers_another(const struct sock *sk, const struct tcphdr *th)
+{
+	return sk->sk_state == TCP_NEW_SYN_RECV &&
+	       ntohl(th->ack_seq) != tcp_rsk(inet_reqsk((struct sock *)sk))->snt_isn + 1;
+}
+
 /**
  * cb_demux_early() - is this of a connection that the host knows?
  * @skb:	ACK, neither SYN nor RST, at PRE_ROUTING
  * @state:	of the hook
  * @thoff:	TCP header, bytes from skb->data
  *
- * It may leave with its socket attached (early demultiplexing).
+ * It may leave with its socket attached (early demultiplexing).  What the stack would reset,
+ * as it answers none of its SYN-ACKs, may answer one of ours (engagement `auto`).
  */
-noinline bool cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state, int thoff)
+noinline enum cb_early cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state,
+				      int thoff)
 {
 	const struct tcphdr *th;
 	struct tcphdr buf;
 	struct ends e;
 	struct sock *sk;
+	bool another;
 
 	if (skb->sk)
-		return true;
+		return CB_EARLY_KNOWN;
 	th = skb_header_pointer(skb, thoff, sizeof(buf), &buf);
 	if (!th)
-		return false;
+		return CB_EARLY_NONE;
 	e.sport = th->source;
 	e.dport = th->dest;
 	if (state->pf == NFPROTO_IPV6) {
@@ -152,10 +162,33 @@ noinline bool cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *st
 	}
 	sk = established(state, skb, &e);
 	if (!sk)
-		return false;
-	if (!attach(state, skb, sk))
+		return CB_EARLY_NONE;
+	if (attach(state, skb, sk))
+		return CB_EARLY_KNOWN;
+	another = answers_another(sk, th);
+	sock_gen_put(sk);
+	return another ? CB_EARLY_REQUEST : CB_EARLY_KNOWN;
+}
+
+/**
+ * cb_demux_forget_request() - drop the embryonic connection of a tuple
+ * @ctx:	an ACK whose cookie opened
+ *
+ * A SYN was answered with a cookie and, after the release, once more by the stack; the client
+ * took the cookie.  A full socket is never touched.
+ */
+void cb_demux_forget_request(const struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
+	struct sock *sk = established(ctx->state, ctx->skb, &e);
+
+	if (!sk)
+		return;
+	if (sk->sk_state == TCP_NEW_SYN_RECV)
+		inet_csk_reqsk_queue_drop_and_put(inet_reqsk(sk)->rsk_listener, inet_reqsk(sk));
+	else
 		sock_gen_put(sk);
-	return true;
 }
 
 static struct sock *find_listener4(const struct cb_ctx *ctx)

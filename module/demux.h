@@ -13,8 +13,17 @@ struct sock;
 /* Is the tuple in the established hash, in whatever state? */
 bool cb_demux_established(const struct cb_ctx *ctx);
 
-/* Is this ACK of a connection that the host knows?  PRE_ROUTING; may attach it. */
-bool cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state, int thoff);
+enum cb_early {
+	CB_EARLY_NONE,
+	CB_EARLY_KNOWN,		/* of a connection, which may be attached to it */
+	CB_EARLY_REQUEST,	/* there is an embryonic connection, but this is no answer to it */
+};
+
+/* Whose ACK is this?  PRE_ROUTING. */
+enum cb_early cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state, int thoff);
+
+/* A cookie opened for the tuple of an embryonic connection: drop the latter. */
+void cb_demux_forget_request(const struct cb_ctx *ctx);
 
 /* Who listens? NULL, or a TCP_LISTEN socket, valid until rcu_read_unlock(). */
 struct sock *cb_demux_listener(const struct cb_ctx *ctx);

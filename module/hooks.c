@@ -86,6 +86,7 @@ static bool begin(struct cb_ctx *ctx, struct sk_buff *skb, const struct nf_hook_
 	ctx->state = state;
 	ctx->cbn = cb_net(state->net);
 	ctx->redeeming = false;
+	ctx->requested = false;
 	return cb_parse_tuple(ctx);
 }
 
@@ -135,7 +136,9 @@ static bool ours(const struct sk_buff *skb, const struct nf_hook_state *state)
 
 static unsigned int pre_routing(struct cb_ctx *ctx)
 {
-	if (ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OFF || !prepare(ctx))
+	if (ctx->svc->spec.engage != COOKIEBOX_ENGAGE_ALWAYS && !cb_engage_protects(ctx))
+		return NF_ACCEPT;
+	if (!prepare(ctx))
 		return NF_ACCEPT;
 	return carry_out(ctx, cb_judge(ctx));
 }
@@ -156,7 +159,8 @@ static void let_softirq(bool stopped)
 }
 
 /* To a port that some service has. */
-static noinline unsigned int protect(struct sk_buff *skb, const struct nf_hook_state *state)
+static noinline unsigned int protect(struct sk_buff *skb, const struct nf_hook_state *state,
+				     enum cb_early early)
 {
 	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
@@ -167,6 +171,7 @@ static noinline unsigned int protect(struct sk_buff *skb, const struct nf_hook_s
 	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
 	if (!ctx.svc)
 		return NF_ACCEPT;
+	ctx.requested = early == CB_EARLY_REQUEST;
 	stopped = stop_softirq();
 	if (!was_ruled(&ctx))
 		verdict = pre_routing(&ctx);
@@ -179,15 +184,18 @@ unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
 	struct cb_glance g = cb_parse_glance(skb, state->pf);
+	enum cb_early early = CB_EARLY_NONE;
 
 	if (!g.tcp || !cb_table_has_port(priv, g.dport) || !ours(skb, state))
 		return NF_ACCEPT;
-	if (cb_is_bare_ack(g.flags) && cb_demux_early(skb, state, g.thoff)) {
+	if (cb_is_bare_ack(g.flags))
+		early = cb_demux_early(skb, state, g.thoff);
+	if (early == CB_EARLY_KNOWN) {
 		if (unlikely(cb_flow_local_used(priv)))
 			cb_flow_local_later(priv, skb, state, g.thoff);
 		return NF_ACCEPT;
 	}
-	return protect(skb, state);
+	return protect(skb, state, early);
 }
 
 /**
@@ -202,17 +210,21 @@ unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *state,
 			   const struct cb_service *svc)
 {
+	enum cb_early early = CB_EARLY_NONE;
 	struct cb_ctx ctx CB_UNINITIALIZED;
 	unsigned int verdict;
 	bool stopped;
 
 	if (!ours(skb, state) || !begin(&ctx, skb, state))
 		return NF_ACCEPT;
-	if (cb_is_bare_ack(ctx.seg.flags) && cb_demux_early(skb, state, ctx.seg.thoff)) {
+	if (cb_is_bare_ack(ctx.seg.flags))
+		early = cb_demux_early(skb, state, ctx.seg.thoff);
+	if (early == CB_EARLY_KNOWN) {
 		if (unlikely(cb_flow_local_used(ctx.cbn)))
 			cb_flow_local_later(ctx.cbn, skb, state, ctx.seg.thoff);
 		return NF_ACCEPT;
 	}
+	ctx.requested = early == CB_EARLY_REQUEST;
 	ctx.svc = svc;
 	stopped = stop_softirq();
 	verdict = pre_routing(&ctx);

@@ -82,7 +82,7 @@ struct cb_decision cb_judge_cookie(struct cb_ctx *ctx)
 static bool follows(const struct cb_ctx *ctx, enum cb_reason reason)
 {
 	return reason == CB_R_BAD_COOKIE && (ctx->seg.opt.has & CB_OPT_TS) &&
-	       ctx->svc->ops->deliver && ctx->svc->spec.engage == COOKIEBOX_ENGAGE_ALWAYS;
+	       ctx->svc->ops->deliver && cb_engage_opens(ctx->svc, ctx->now_ms);
 }
 
 static bool opens_nothing(enum cb_reason reason)
@@ -103,6 +103,8 @@ static struct cb_decision judge_ack(struct cb_ctx *ctx)
 		ctx->redeeming = true;
 		return ctx->svc->ops->opened(ctx);
 	}
+	if (ctx->requested)
+		return cb_decide(CB_PASS, CB_R_NONE);
 	if (!opens_nothing(d.reason))
 		return d;
 	if (follows(ctx, d.reason))

@@ -7,6 +7,7 @@
  */
 #include <net/inet_connection_sock.h>
 #include <net/request_sock.h>
+#include <net/sock_reuseport.h>
 #include <net/tcp.h>
 #include "accept.h"
 #include "conntrack.h"
@@ -63,12 +64,42 @@ static struct cb_decision opened(struct cb_ctx *ctx)
 {
 	struct cb_decision d;
 
+	if (unlikely(ctx->requested))
+		cb_demux_forget_request(ctx);
 	if (!cb_conntrack_watches(ctx))
 		return cb_decide(CB_PASS, CB_R_NONE);
 	if (cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
 		return cb_conntrack_release(ctx);
 	d = ask_listener(ctx, cb_demux_listener(ctx));
 	return d.action == CB_ANSWER ? cb_conntrack_show(ctx) : d;
+}
+
+/* As a listener's backlog bounds its queue, so does, by its documentation, the sysctl. */
+static u32 backlog_of(const struct cb_ctx *ctx, const struct sock *listener)
+{
+	int most = READ_ONCE(ctx->state->net->ipv4.sysctl_max_syn_backlog);
+
+	return min_t(u32, READ_ONCE(listener->sk_max_ack_backlog), max(most, 0));
+}
+
+static u32 members_of(const struct sock *listener)
+{
+	const struct sock_reuseport *group = rcu_dereference(listener->sk_reuseport_cb);
+
+	return group ? max_t(u32, READ_ONCE(group->num_socks), 1) : 1;
+}
+
+static bool load(struct cb_ctx *ctx, struct cb_load *load)
+{
+	const struct sock *listener = cb_demux_listener(ctx);
+
+	if (!listener)
+		return false;
+	load->queue = inet_csk_reqsk_queue_len(listener);
+	load->backlog = backlog_of(ctx, listener);
+	load->members = members_of(listener);
+	load->retries = READ_ONCE(inet_csk(listener)->icsk_syn_retries);
+	return true;
 }
 
 static struct cb_decision deliver(struct cb_ctx *ctx)
@@ -104,5 +135,6 @@ const struct cb_mode_ops cb_mode_local = {
 	.offer = cb_offer_local,
 	.known = known,
 	.opened = opened,
+	.load = load,
 	.deliver = deliver,
 };

@@ -50,11 +50,20 @@ struct cb_ctx {
 	u64 now_ms;				/* CLOCK_MONOTONIC */
 	enum cb_reason header;			/* of the fixed TCP header: NONE or BAD_HEADER */
 	bool redeeming;				/* a cookie opened: honoured even by `observe` */
+	bool requested;				/* ACK that a request sock has, but not for it */
 	struct cb_segment seg;
 	struct cb_policy policy;
 	struct cb_dress dress;
 	struct cb_synack synack;
 	struct cb_opened opened;
+};
+
+/* What the host remembers of handshakes that are not complete (engage.c). */
+struct cb_load {
+	u32 queue;		/* embryonic connections of the listener */
+	u32 backlog;		/* how many it may have */
+	u32 members;		/* of its SO_REUSEPORT group, or 1 */
+	u8 retries;		/* of its SYN-ACKs; 0: as the sysctl says */
 };
 
 /* All: BH off, rcu_read_lock() held. */
@@ -74,6 +83,8 @@ struct cb_mode_ops {
 	bool (*known)(struct cb_ctx *ctx);
 	/* A cookie opened at PRE_ROUTING. */
 	struct cb_decision (*opened)(struct cb_ctx *ctx);
+	/* SYN: how loaded is the host with the destination? False: not at all. */
+	bool (*load)(struct cb_ctx *ctx, struct cb_load *load);
 	/* LOCAL_IN, segment of no known connection; NULL: not used. */
 	struct cb_decision (*deliver)(struct cb_ctx *ctx);
 };

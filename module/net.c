@@ -10,7 +10,7 @@
  * is gone by then (unload) or no socket can name the namespace (its death):
  *	pre_exit	sysctls and hooks off: nothing new gets in
  *	(grace period, made by the namespace core)
- *	exit		services, ring work and ring, gate, flow cache: no reader is left
+ *	exit		attacks, services, ring work and ring, gate, flow cache: no reader is left
  * Rules of the iptables target keep the module loaded and the service that
  * they name alive; they may outlive struct cb_net, so they never touch it.
  */
@@ -90,6 +90,7 @@ static int __net_init init_net_state(struct net *net)
 	mutex_init(&cbn->lock);
 	spin_lock_init(&cbn->elsewhere_lock);
 	spin_lock_init(&cbn->own.lock);
+	cb_engage_init(cbn);
 	err = cb_keyring_init(cbn);
 	if (err)
 		return err;
@@ -116,12 +117,14 @@ static void __net_exit close_net_state(struct net *net)
 	mutex_lock(&cbn->lock);
 	cb_net_stop(cbn);
 	mutex_unlock(&cbn->lock);
+	cb_engage_stop(cbn);
 }
 
 static void __net_exit exit_net_state(struct net *net)
 {
 	struct cb_net *cbn = cb_net(net);
 
+	cb_engage_exit(cbn);
 	cb_service_exit(cbn);
 	cb_keyring_exit(cbn);
 	cb_gate_free(cbn->gate);

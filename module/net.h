@@ -18,6 +18,7 @@
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include "engage.h"
 #include "keyring.h"
 #include "own.h"
 
@@ -34,6 +35,9 @@ struct cb_sysctl {
 	unsigned int default_reply;	/* COOKIEBOX_REPLY_ROUTE or _REFLECT */
 	unsigned int invalid_rate;	/* RSTs per second and source prefix: 0..1000, 8 */
 	unsigned long flow_cache_bytes;	/* 0: off; 16 MiB */
+	unsigned int auto_engage_percent;	/* 2..100, 50 */
+	unsigned int auto_release_percent;	/* 1..99, below the other, 25 */
+	unsigned int auto_hold_seconds;	/* 1..3600, 10 */
 };
 
 /* A destination that NAT, TPROXY or routing takes elsewhere: elsewhere.c. */
@@ -67,6 +71,7 @@ struct cb_net {
 
 	struct nf_hook_ops hooks[CB_HOOKS];	/* ours, while hooks_registered */
 	struct cb_own own;		/* this host's own addresses: own.c */
+	struct cb_engage_net engage;	/* attack.c, engage.c */
 
 	bool hooks_registered;		/* under lock */
 	bool elsewhere_used;		/* set once, read without the lock */

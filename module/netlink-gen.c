@@ -36,7 +36,7 @@ const struct nla_policy cookiebox_abort_nl_policy[COOKIEBOX_A_TRANSACTION_PAD + 
 };
 
 /* COOKIEBOX_CMD_SERVICE_ADD - do */
-const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_FLOW_CACHE + 1] = {
+const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_HOLD + 1] = {
 	[COOKIEBOX_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 	[COOKIEBOX_A_SERVICE_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_PORT_MIN] = { .type = NLA_U16, },
@@ -52,10 +52,13 @@ const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_FLOW
 	[COOKIEBOX_A_SERVICE_NO_TIMESTAMPS] = NLA_POLICY_MAX(NLA_U8, 1),
 	[COOKIEBOX_A_SERVICE_ALLOW] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_FLOW_CACHE] = NLA_POLICY_MAX(NLA_U8, 1),
+	[COOKIEBOX_A_SERVICE_ENGAGE_AT] = NLA_POLICY_MAX(NLA_U8, 100),
+	[COOKIEBOX_A_SERVICE_RELEASE_AT] = NLA_POLICY_MAX(NLA_U8, 99),
+	[COOKIEBOX_A_SERVICE_HOLD] = NLA_POLICY_MAX(NLA_U16, 3600),
 };
 
 /* COOKIEBOX_CMD_SERVICE_SET - do */
-const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_FLOW_CACHE + 1] = {
+const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_HOLD + 1] = {
 	[COOKIEBOX_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 	[COOKIEBOX_A_SERVICE_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_PORT_MIN] = { .type = NLA_U16, },
@@ -71,6 +74,9 @@ const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_FLOW
 	[COOKIEBOX_A_SERVICE_NO_TIMESTAMPS] = NLA_POLICY_MAX(NLA_U8, 1),
 	[COOKIEBOX_A_SERVICE_ALLOW] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_FLOW_CACHE] = NLA_POLICY_MAX(NLA_U8, 1),
+	[COOKIEBOX_A_SERVICE_ENGAGE_AT] = NLA_POLICY_MAX(NLA_U8, 100),
+	[COOKIEBOX_A_SERVICE_RELEASE_AT] = NLA_POLICY_MAX(NLA_U8, 99),
+	[COOKIEBOX_A_SERVICE_HOLD] = NLA_POLICY_MAX(NLA_U16, 3600),
 };
 
 /* COOKIEBOX_CMD_SERVICE_DEL - do */
@@ -143,8 +149,13 @@ const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE_SERVIC
 	[COOKIEBOX_A_CACHE_SERVICE] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 };
 
+/* COOKIEBOX_CMD_ATTACK_GET - do */
+const struct nla_policy cookiebox_attack_get_nl_policy[COOKIEBOX_A_ATTACK_SERVICE + 1] = {
+	[COOKIEBOX_A_ATTACK_SERVICE] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
+};
+
 /* Ops table for cookiebox */
-const struct genl_ops cookiebox_nl_ops[16] = {
+const struct genl_ops cookiebox_nl_ops[17] = {
 	{
 		.cmd		= COOKIEBOX_CMD_BEGIN,
 		.doit		= cookiebox_nl_begin_doit,
@@ -170,14 +181,14 @@ const struct genl_ops cookiebox_nl_ops[16] = {
 		.cmd		= COOKIEBOX_CMD_SERVICE_ADD,
 		.doit		= cookiebox_nl_service_add_doit,
 		.policy		= cookiebox_service_add_nl_policy,
-		.maxattr	= COOKIEBOX_A_SERVICE_FLOW_CACHE,
+		.maxattr	= COOKIEBOX_A_SERVICE_HOLD,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
 		.cmd		= COOKIEBOX_CMD_SERVICE_SET,
 		.doit		= cookiebox_nl_service_set_doit,
 		.policy		= cookiebox_service_set_nl_policy,
-		.maxattr	= COOKIEBOX_A_SERVICE_FLOW_CACHE,
+		.maxattr	= COOKIEBOX_A_SERVICE_HOLD,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
@@ -259,6 +270,14 @@ const struct genl_ops cookiebox_nl_ops[16] = {
 		.doit		= cookiebox_nl_cache_flush_doit,
 		.policy		= cookiebox_cache_flush_nl_policy,
 		.maxattr	= COOKIEBOX_A_CACHE_SERVICE,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= COOKIEBOX_CMD_ATTACK_GET,
+		.doit		= cookiebox_nl_attack_get_doit,
+		.dumpit		= cookiebox_nl_attack_get_dumpit,
+		.policy		= cookiebox_attack_get_nl_policy,
+		.maxattr	= COOKIEBOX_A_ATTACK_SERVICE,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -21,9 +21,9 @@ extern const struct nla_policy cookiebox_commit_nl_policy[COOKIEBOX_A_TRANSACTIO
 
 extern const struct nla_policy cookiebox_abort_nl_policy[COOKIEBOX_A_TRANSACTION_PAD + 1];
 
-extern const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_FLOW_CACHE + 1];
+extern const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_HOLD + 1];
 
-extern const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_FLOW_CACHE + 1];
+extern const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_HOLD + 1];
 
 extern const struct nla_policy cookiebox_service_del_nl_policy[COOKIEBOX_A_SERVICE_NAME + 1];
 
@@ -47,8 +47,10 @@ extern const struct nla_policy cookiebox_cache_get_nl_policy[COOKIEBOX_A_CACHE_S
 
 extern const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE_SERVICE + 1];
 
+extern const struct nla_policy cookiebox_attack_get_nl_policy[COOKIEBOX_A_ATTACK_SERVICE + 1];
+
 /* Ops table for cookiebox */
-extern const struct genl_ops cookiebox_nl_ops[16];
+extern const struct genl_ops cookiebox_nl_ops[17];
 
 int cookiebox_nl_begin_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_commit_doit(struct sk_buff *skb, struct genl_info *info);
@@ -74,6 +76,9 @@ int cookiebox_nl_cache_get_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_cache_get_dumpit(struct sk_buff *skb,
 				  struct netlink_callback *cb);
 int cookiebox_nl_cache_flush_doit(struct sk_buff *skb, struct genl_info *info);
+int cookiebox_nl_attack_get_doit(struct sk_buff *skb, struct genl_info *info);
+int cookiebox_nl_attack_get_dumpit(struct sk_buff *skb,
+				   struct netlink_callback *cb);
 
 enum {
 	COOKIEBOX_NLGRP_EVENTS,

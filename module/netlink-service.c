@@ -178,7 +178,6 @@ static int parse_selector(struct request *r)
 static int check_mode(struct request *r)
 {
 	struct nlattr *mode = r->attrs[COOKIEBOX_A_SERVICE_MODE];
-	struct nlattr *engage = r->attrs[COOKIEBOX_A_SERVICE_ENGAGE];
 
 	if (!cb_mode_by_id(r->spec.mode)) {
 		refuse(r->extack, mode, r->spec.mode == COOKIEBOX_MODE_SPLICE ?
@@ -186,12 +185,28 @@ static int check_mode(struct request *r)
 		       "mode handoff is not built into this module: use local");
 		return -EOPNOTSUPP;
 	}
-	if (r->spec.engage == COOKIEBOX_ENGAGE_AUTO) {
-		refuse(r->extack, engage,
-		       "engage auto is not built into this module: use always or observe");
-		return -EOPNOTSUPP;
-	}
 	return 0;
+}
+
+/* With the sysctls' values where the service has none. */
+static int check_auto(struct request *r)
+{
+	struct nlattr *engage = r->attrs[COOKIEBOX_A_SERVICE_ENGAGE_AT];
+	struct nlattr *release = r->attrs[COOKIEBOX_A_SERVICE_RELEASE_AT];
+	const struct cb_sysctl *s = &cb_net(r->net)->sysctl;
+	unsigned int from, to;
+
+	if (!engage && !release)
+		return 0;
+	if (r->spec.engage_at == 1)
+		return refuse(r->extack, engage, "engage-at must be 2 to 100 percent, or 0");
+	from = r->spec.engage_at ?: READ_ONCE(s->auto_engage_percent);
+	to = r->spec.release_at ?: READ_ONCE(s->auto_release_percent);
+	if (to < from)
+		return 0;
+	CB_NL_ERR_ATTR_FMT(r->extack, release ?: engage, "release-at must be below engage-at",
+			   "release-at must be below engage-at, and %u is not below %u", to, from);
+	return -EINVAL;
 }
 
 /* Not when something else of a service is set while it is off. */
@@ -200,7 +215,9 @@ static int check_syncookies(struct request *r, bool added)
 	if (!added && !r->attrs[COOKIEBOX_A_SERVICE_MODE] &&
 	    !r->attrs[COOKIEBOX_A_SERVICE_ENGAGE])
 		return 0;
-	if (r->spec.mode != COOKIEBOX_MODE_LOCAL || r->spec.engage != COOKIEBOX_ENGAGE_ALWAYS ||
+	if (r->spec.mode != COOKIEBOX_MODE_LOCAL ||
+	    (r->spec.engage != COOKIEBOX_ENGAGE_ALWAYS &&
+	     r->spec.engage != COOKIEBOX_ENGAGE_AUTO) ||
 	    READ_ONCE(r->net->ipv4.sysctl_tcp_syncookies))
 		return 0;
 	NL_SET_ERR_MSG(r->extack,
@@ -229,7 +246,13 @@ static int parse_settings(struct request *r, bool added)
 	parse_u8(r, COOKIEBOX_A_SERVICE_AUTH_OPTION, &s->auth);
 	parse_u8(r, COOKIEBOX_A_SERVICE_NO_TIMESTAMPS, &s->no_timestamps);
 	parse_u8(r, COOKIEBOX_A_SERVICE_FLOW_CACHE, &s->flow_cache);
+	parse_u8(r, COOKIEBOX_A_SERVICE_ENGAGE_AT, &s->engage_at);
+	parse_u8(r, COOKIEBOX_A_SERVICE_RELEASE_AT, &s->release_at);
+	if (r->attrs[COOKIEBOX_A_SERVICE_HOLD])
+		s->hold = nla_get_u16(r->attrs[COOKIEBOX_A_SERVICE_HOLD]);
 	err = check_mode(r);
+	if (!err)
+		err = check_auto(r);
 	return err ? err : check_syncookies(r, added);
 }
 

@@ -54,6 +54,27 @@ static int put_selector(struct sk_buff *skb, const struct cb_service_spec *s)
 	return 0;
 }
 
+/* What only engagement `auto` has, as far as it was set. */
+static int put_auto(struct sk_buff *skb, const struct cb_service *svc)
+{
+	const struct cb_service_spec *s = &svc->spec;
+	bool engaged = smp_load_acquire(&svc->anchor->engage.engaged);	/* see engage() */
+
+	if ((s->engage_at && nla_put_u8(skb, COOKIEBOX_A_SERVICE_ENGAGE_AT, s->engage_at)) ||
+	    (s->release_at && nla_put_u8(skb, COOKIEBOX_A_SERVICE_RELEASE_AT, s->release_at)) ||
+	    (s->hold && nla_put_u16(skb, COOKIEBOX_A_SERVICE_HOLD, s->hold)))
+		return -EMSGSIZE;
+	if (s->engage != COOKIEBOX_ENGAGE_AUTO)
+		return 0;
+	if (nla_put_u8(skb, COOKIEBOX_A_SERVICE_ENGAGED, engaged))
+		return -EMSGSIZE;
+	if (!engaged)
+		return 0;
+	return nla_put_u64_64bit(skb, COOKIEBOX_A_SERVICE_ENGAGED_SINCE,
+				 READ_ONCE(svc->anchor->engage.attack.start_ms),
+				 COOKIEBOX_A_SERVICE_PAD);
+}
+
 /**
  * cb_netlink_put_service() - a service as attributes of the set `service`
  * @skb:	message
@@ -81,7 +102,7 @@ int cb_netlink_put_service(struct sk_buff *skb, const struct cb_service *svc)
 	for (i = 0; i < s->n_allow; i++)
 		if (cb_netlink_put_prefix(skb, COOKIEBOX_A_SERVICE_ALLOW, &s->allow[i]))
 			return -EMSGSIZE;
-	return 0;
+	return put_auto(skb, svc);
 }
 
 static int missing(struct genl_info *info, const char *why)
@@ -151,7 +172,7 @@ static int dump_one(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 }
 
 /* The policy lets a name pass, as it has to for the do. */
-static int refuse_attrs(struct netlink_callback *cb)
+int cb_netlink_refuse_attrs(struct netlink_callback *cb)
 {
 	if (!nlmsg_attrlen(cb->nlh, GENL_HDRLEN))
 		return 0;
@@ -172,7 +193,7 @@ int cb_netlink_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd, cb
 {
 	const struct cb_net *cbn = cb_net(sock_net(skb->sk));
 	const struct cb_service *svc;
-	int err = refuse_attrs(cb);
+	int err = cb_netlink_refuse_attrs(cb);
 
 	if (err)
 		return err;
@@ -310,7 +331,7 @@ int cookiebox_nl_reason_get_doit(struct sk_buff *in, struct genl_info *info)
 
 int cookiebox_nl_reason_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	int err = refuse_attrs(cb);
+	int err = cb_netlink_refuse_attrs(cb);
 
 	for (; !err && cb->args[0] < CB_R_COUNT; cb->args[0]++) {
 		void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,

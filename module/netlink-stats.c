@@ -62,7 +62,7 @@ static u64 memory(const struct cb_net *cbn, const struct cb_service_totals *t)
 	if (READ_ONCE(cbn->gate))
 		bytes += cb_gate_bytes();
 	bytes += cb_netlink_cache_bytes(cbn);
-	return bytes;
+	return bytes + cb_attack_bytes(cbn);
 }
 
 static int put_totals(struct sk_buff *skb, const struct cb_net *cbn)
@@ -171,6 +171,34 @@ static int put_sysctls(struct sk_buff *skb, struct cb_net *cbn)
 	return cb_netlink_put_cache(skb, cbn);
 }
 
+static u32 engaged_services(const struct cb_net *cbn)
+{
+	const struct cb_service *svc;
+	u32 id, n = 0;
+
+	rcu_read_lock();
+	for (id = 0; (svc = cb_service_from_id(cbn, id)); id = svc->anchor->id + 1)
+		n += svc->spec.engage == COOKIEBOX_ENGAGE_AUTO &&
+		     READ_ONCE(svc->anchor->engage.engaged);
+	rcu_read_unlock();
+	return n;
+}
+
+static int put_auto(struct sk_buff *skb, const struct cb_net *cbn)
+{
+	const struct cb_sysctl *s = &cbn->sysctl;
+
+	if (nla_put_u32(skb, COOKIEBOX_A_STATUS_ENGAGED, engaged_services(cbn)) ||
+	    nla_put_u8(skb, COOKIEBOX_A_STATUS_AUTO_ENGAGE_PERCENT,
+		       READ_ONCE(s->auto_engage_percent)) ||
+	    nla_put_u8(skb, COOKIEBOX_A_STATUS_AUTO_RELEASE_PERCENT,
+		       READ_ONCE(s->auto_release_percent)) ||
+	    nla_put_u16(skb, COOKIEBOX_A_STATUS_AUTO_HOLD_SECONDS,
+			READ_ONCE(s->auto_hold_seconds)))
+		return -EMSGSIZE;
+	return 0;
+}
+
 int cookiebox_nl_status_get_doit(struct sk_buff *in, struct genl_info *info)
 {
 	struct cb_net *cbn = cb_net(genl_info_net(info));
@@ -186,6 +214,8 @@ int cookiebox_nl_status_get_doit(struct sk_buff *in, struct genl_info *info)
 		err = put_epoch(skb, cbn);
 	if (!err)
 		err = put_sysctls(skb, cbn);
+	if (!err)
+		err = put_auto(skb, cbn);
 	if (!err)
 		return cb_netlink_send(skb, hdr, info);
 	nlmsg_free(skb);

@@ -218,7 +218,8 @@ static struct notifier_block close_notifier = {
 };
 
 static int fill_event(struct sk_buff *skb, u64 seq, enum cookiebox_event_kind kind,
-		      u32 generation, const struct cb_service *svc, u32 epoch)
+		      u32 generation, const struct cb_service *svc, u32 epoch,
+		      const struct cb_attack *attack)
 {
 	struct nlattr *nest;
 
@@ -233,11 +234,18 @@ static int fill_event(struct sk_buff *skb, u64 seq, enum cookiebox_event_kind ki
 	if (!nest || cb_netlink_put_service(skb, svc))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
+	if (!attack)
+		return 0;
+	nest = nla_nest_start(skb, COOKIEBOX_A_EVENT_ATTACK);
+	if (!nest || cb_netlink_put_attack(skb, attack))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
 	return 0;
 }
 
 static struct sk_buff *make_event(u64 seq, enum cookiebox_event_kind kind, u32 generation,
-				  const struct cb_service *svc, u32 epoch)
+				  const struct cb_service *svc, u32 epoch,
+				  const struct cb_attack *attack)
 {
 	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_ATOMIC);
 	void *hdr;
@@ -245,7 +253,7 @@ static struct sk_buff *make_event(u64 seq, enum cookiebox_event_kind kind, u32 g
 	if (!skb)
 		return NULL;
 	hdr = genlmsg_put(skb, 0, 0, &cb_family, 0, COOKIEBOX_CMD_EVENT);
-	if (!hdr || fill_event(skb, seq, kind, generation, svc, epoch)) {
+	if (!hdr || fill_event(skb, seq, kind, generation, svc, epoch, attack)) {
 		nlmsg_free(skb);
 		return NULL;
 	}
@@ -253,8 +261,8 @@ static struct sk_buff *make_event(u64 seq, enum cookiebox_event_kind kind, u32 g
 	return skb;
 }
 
-void cb_netlink_event(struct cb_net *cbn, enum cookiebox_event_kind kind,
-		      const struct cb_service *svc, u32 epoch)
+static void tell(struct cb_net *cbn, enum cookiebox_event_kind kind,
+		 const struct cb_service *svc, u32 epoch, const struct cb_attack *attack)
 {
 	u64 seq = atomic64_inc_return(&cbn->event_seq);
 	struct sk_buff *skb;
@@ -263,12 +271,24 @@ void cb_netlink_event(struct cb_net *cbn, enum cookiebox_event_kind kind,
 	    !genl_has_listeners(&cb_family, cbn->net, COOKIEBOX_NLGRP_EVENTS))
 		return;
 	rcu_read_lock();
-	skb = make_event(seq, kind, cb_service_generation(cbn), svc, epoch);
+	skb = make_event(seq, kind, cb_service_generation(cbn), svc, epoch, attack);
 	rcu_read_unlock();
 	/* An event that could not be made or sent shows as a gap in seq. */
 	if (skb)
 		genlmsg_multicast_netns(&cb_family, cbn->net, skb, 0,
 					COOKIEBOX_NLGRP_EVENTS, GFP_ATOMIC);
+}
+
+void cb_netlink_event(struct cb_net *cbn, enum cookiebox_event_kind kind,
+		      const struct cb_service *svc, u32 epoch)
+{
+	tell(cbn, kind, svc, epoch, NULL);
+}
+
+void cb_netlink_event_attack(struct cb_net *cbn, enum cookiebox_event_kind kind,
+			     const struct cb_service *svc, const struct cb_attack *attack)
+{
+	tell(cbn, kind, svc, 0, attack);
 }
 
 static const struct genl_multicast_group groups[] = {

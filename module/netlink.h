@@ -8,6 +8,7 @@
  * netlink-stats.c	counters, status
  * netlink-key.c	keys
  * netlink-cache.c	flow cache
+ * netlink-attack.c	attacks
  */
 #ifndef CB_NETLINK_H
 #define CB_NETLINK_H
@@ -35,9 +36,17 @@ void cb_netlink_unregister(void);	/* module exit, before them */
 void cb_netlink_event(struct cb_net *cbn, enum cookiebox_event_kind kind,
 		      const struct cb_service *svc, u32 epoch);
 
+/* The same, of an attack.  Process context. */
+void cb_netlink_event_attack(struct cb_net *cbn, enum cookiebox_event_kind kind,
+			     const struct cb_service *svc, const struct cb_attack *attack);
+
 /* Inside the family. */
 extern struct genl_family cb_family;
 int cb_netlink_put_service(struct sk_buff *skb, const struct cb_service *svc);
+/* netlink-attack.c: attributes of the set `attack`. */
+int cb_netlink_put_attack(struct sk_buff *skb, const struct cb_attack *attack);
+/* netlink-show.c: the policy lets a name pass, a dump does not. */
+int cb_netlink_refuse_attrs(struct netlink_callback *cb);
 
 const struct cb_service *cb_netlink_named(struct genl_info *info, const struct nlattr *attr);
 

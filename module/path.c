@@ -22,5 +22,6 @@
 #include "build.c"
 #include "reply.c"
 #include "local.c"
+#include "engage.c"
 #include "judge.c"
 #include "hooks.c"

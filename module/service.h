@@ -22,6 +22,7 @@
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
+#include "engage.h"
 #include "segment.h"
 
 struct cb_net;
@@ -76,6 +77,8 @@ struct cb_service_spec {		/* what the admin said */
 	u8 auth;
 	u8 no_timestamps;
 	u8 flow_cache;
+	u8 engage_at, release_at;	/* percent; 0: the sysctl's */
+	u16 hold;			/* seconds; 0: the sysctl's */
 	u8 n_allow;
 	const struct cb_prefix *allow;	/* in a service: its own tail */
 };
@@ -96,6 +99,7 @@ struct cb_anchor {
 	struct hlist_node ruled;	/* in cb_net->ruled while rules > 0 */
 	struct cb_service __rcu *now;	/* in force; NULL once deleted */
 	struct cb_counters __percpu *counters;
+	struct cb_engage engage;
 };
 
 struct cb_service {

@@ -301,6 +301,13 @@ int cb_stage_del(struct cb_stage *st, const char *name,
 	return 0;
 }
 
+static void tell_changed(struct cb_net *cbn, const struct cb_service *old,
+			 const struct cb_service *svc)
+{
+	cb_engage_changed(cbn, old, svc);
+	cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_SERVICE_CHANGED, svc, 0);
+}
+
 /* One event for each difference. Both lists are in order of ids. */
 static void tell(struct cb_net *cbn, const struct cb_table *old, const struct cb_table *t)
 {
@@ -316,7 +323,7 @@ static void tell(struct cb_net *cbn, const struct cb_table *old, const struct cb
 		else if (is < was)
 			cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_SERVICE_ADDED, t->all[j], 0);
 		else if (old->all[i] != t->all[j])
-			cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_SERVICE_CHANGED, t->all[j], 0);
+			tell_changed(cbn, old->all[i], t->all[j]);
 		i += was <= is;
 		j += is <= was;
 	}

@@ -25,6 +25,9 @@ static const unsigned long flow_cache_bytes_max = sizeof(long) < 8 ? ULONG_MAX :
 
 /* Entries are charged to nobody, so a container is kept to this much. */
 #define FLOW_CACHE_BYTES	(16UL << 20)
+static const unsigned int engage_percent_min = 2, engage_percent_max = 100;
+static const unsigned int release_percent_min = 1, release_percent_max = 99;
+static const unsigned int hold_seconds_min = 1, hold_seconds_max = 3600;
 
 static const char *const reply_words[] = {
 	[COOKIEBOX_REPLY_ROUTE] = "route",
@@ -43,6 +46,36 @@ static int epoch_seconds(cb_ctl_table table, int write, void *buffer, size_t *le
 	if (err)
 		WRITE_ONCE(cbn->sysctl.epoch_seconds, before);
 	return err;
+}
+
+/* Release stays below engage; two writers at one moment are sorted out by
+ * cb_engage_limits().
+ */
+static int percent(struct cb_net *cbn, cb_ctl_table table, int write, void *buffer,
+		   size_t *lenp, loff_t *ppos)
+{
+	unsigned int *value = table->data, before = READ_ONCE(*value);
+	int err = proc_douintvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (err || !write)
+		return err;
+	if (READ_ONCE(cbn->sysctl.auto_release_percent) <
+	    READ_ONCE(cbn->sysctl.auto_engage_percent))
+		return 0;
+	WRITE_ONCE(*value, before);
+	return -EINVAL;
+}
+
+static int engage_percent(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	return percent(container_of(table->data, struct cb_net, sysctl.auto_engage_percent),
+		       table, write, buffer, lenp, ppos);
+}
+
+static int release_percent(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	return percent(container_of(table->data, struct cb_net, sysctl.auto_release_percent),
+		       table, write, buffer, lenp, ppos);
 }
 
 /* A word, so that a script reads as it is meant. */
@@ -96,6 +129,9 @@ static const struct cb_sysctl defaults = {
 	.default_reply = COOKIEBOX_REPLY_ROUTE,
 	.invalid_rate = 8,
 	.flow_cache_bytes = FLOW_CACHE_BYTES,
+	.auto_engage_percent = 50,
+	.auto_release_percent = 25,
+	.auto_hold_seconds = 10,
 };
 
 /* Where a value is in struct cb_sysctl; each namespace gets a copy that points to its own. */
@@ -135,6 +171,33 @@ static const struct ctl_table template[] = {
 		.proc_handler	= flow_cache_bytes,
 		.extra1		= (void *)&flow_cache_bytes_min,
 		.extra2		= (void *)&flow_cache_bytes_max,
+	},
+	{
+		.procname	= "auto_engage_percent",
+		.data		= AT(auto_engage_percent),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= engage_percent,
+		.extra1		= (void *)&engage_percent_min,
+		.extra2		= (void *)&engage_percent_max,
+	},
+	{
+		.procname	= "auto_release_percent",
+		.data		= AT(auto_release_percent),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= release_percent,
+		.extra1		= (void *)&release_percent_min,
+		.extra2		= (void *)&release_percent_max,
+	},
+	{
+		.procname	= "auto_hold_seconds",
+		.data		= AT(auto_hold_seconds),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&hold_seconds_min,
+		.extra2		= (void *)&hold_seconds_max,
 	},
 	{ }	/* older kernels look for the end */
 };

@@ -26,7 +26,8 @@ enum cookiebox_mode {
 /**
  * enum cookiebox_engage - When a service is protected.
  * @COOKIEBOX_ENGAGE_ALWAYS: Every SYN is answered with a cookie.
- * @COOKIEBOX_ENGAGE_AUTO: Only while under attack. Not built yet, refused.
+ * @COOKIEBOX_ENGAGE_AUTO: Only while under attack; in calm every segment is
+ *   the stack's.
  * @COOKIEBOX_ENGAGE_OBSERVE: Count what would have been done; touch nothing.
  * @COOKIEBOX_ENGAGE_OFF: As if the service were not there.
  */
@@ -135,8 +136,10 @@ enum cookiebox_reason_class {
  * @COOKIEBOX_EVENT_KIND_CLOCK_STEPPED: The wall clock was stepped, and the key
  *   ring was built anew.
  * @COOKIEBOX_EVENT_KIND_ENGAGED: A service with engage auto began to answer.
+ *   With the attack so far.
  * @COOKIEBOX_EVENT_KIND_RELEASED: A service with engage auto stopped
- *   answering.
+ *   answering. With the whole attack. Not sent when the service is deleted or
+ *   set to another engagement meanwhile: those events end it.
  */
 enum cookiebox_event_kind {
 	COOKIEBOX_EVENT_KIND_SERVICE_ADDED,
@@ -184,6 +187,12 @@ enum {
 	COOKIEBOX_A_SERVICE_ALLOW,
 	COOKIEBOX_A_SERVICE_RULES,
 	COOKIEBOX_A_SERVICE_FLOW_CACHE,
+	COOKIEBOX_A_SERVICE_ENGAGE_AT,
+	COOKIEBOX_A_SERVICE_RELEASE_AT,
+	COOKIEBOX_A_SERVICE_HOLD,
+	COOKIEBOX_A_SERVICE_ENGAGED,
+	COOKIEBOX_A_SERVICE_ENGAGED_SINCE,
+	COOKIEBOX_A_SERVICE_PAD,
 
 	__COOKIEBOX_A_SERVICE_MAX,
 	COOKIEBOX_A_SERVICE_MAX = (__COOKIEBOX_A_SERVICE_MAX - 1)
@@ -264,6 +273,10 @@ enum {
 	COOKIEBOX_A_STATUS_INVALID_RATE,
 	COOKIEBOX_A_STATUS_EVENT_SEQ,
 	COOKIEBOX_A_STATUS_FLOW_CACHE,
+	COOKIEBOX_A_STATUS_ENGAGED,
+	COOKIEBOX_A_STATUS_AUTO_ENGAGE_PERCENT,
+	COOKIEBOX_A_STATUS_AUTO_RELEASE_PERCENT,
+	COOKIEBOX_A_STATUS_AUTO_HOLD_SECONDS,
 
 	__COOKIEBOX_A_STATUS_MAX,
 	COOKIEBOX_A_STATUS_MAX = (__COOKIEBOX_A_STATUS_MAX - 1)
@@ -339,9 +352,24 @@ enum {
 	COOKIEBOX_A_EVENT_GENERATION,
 	COOKIEBOX_A_EVENT_SERVICE,
 	COOKIEBOX_A_EVENT_EPOCH,
+	COOKIEBOX_A_EVENT_ATTACK,
 
 	__COOKIEBOX_A_EVENT_MAX,
 	COOKIEBOX_A_EVENT_MAX = (__COOKIEBOX_A_EVENT_MAX - 1)
+};
+
+enum {
+	COOKIEBOX_A_ATTACK_PAD = 1,
+	COOKIEBOX_A_ATTACK_SERVICE,
+	COOKIEBOX_A_ATTACK_ID,
+	COOKIEBOX_A_ATTACK_START,
+	COOKIEBOX_A_ATTACK_END,
+	COOKIEBOX_A_ATTACK_PEAK,
+	COOKIEBOX_A_ATTACK_ANSWERED,
+	COOKIEBOX_A_ATTACK_COMPLETED,
+
+	__COOKIEBOX_A_ATTACK_MAX,
+	COOKIEBOX_A_ATTACK_MAX = (__COOKIEBOX_A_ATTACK_MAX - 1)
 };
 
 enum {
@@ -362,6 +390,7 @@ enum {
 	COOKIEBOX_CMD_EVENT,
 	COOKIEBOX_CMD_CACHE_GET,
 	COOKIEBOX_CMD_CACHE_FLUSH,
+	COOKIEBOX_CMD_ATTACK_GET,
 
 	__COOKIEBOX_CMD_MAX,
 	COOKIEBOX_CMD_MAX = (__COOKIEBOX_CMD_MAX - 1)
