@@ -61,6 +61,9 @@ static const char *outcome(const json_t *result, const json_t *service)
 		return "the destination is not an address of this host: the segment passes";
 	if (!strcmp(word(service, "engage"), "observe"))
 		return "engage is observe: what would be done is only counted";
+	if (!strcmp(word(service, "engage"), "auto") &&
+	    !json_is_true(json_object_get(service, "engaged")))
+		return "engage is auto, and it is calm: the segment goes to the host's own stack";
 	return "a SYN is answered with a cookie";
 }
 

@@ -92,6 +92,54 @@ static void put_allow(struct nlmsghdr *nlh, const struct service_args *a)
 		grammar_put_prefix(nlh, COOKIEBOX_A_SERVICE_ALLOW, &none);
 }
 
+static int parse_percent(const char *what, const char *text, unsigned int least,
+			 unsigned int most, uint8_t *percent)
+{
+	uint64_t value;
+
+	if (!read_number(text, most, &value) || value < least)
+		return fail(EXIT_USAGE, "%s \"%s\" is no percentage: use %u to %u, or default",
+			    what, text, least, most);
+	*percent = value;
+	return 0;
+}
+
+static int parse_engage_at(const char *text, struct service_args *a)
+{
+	return parse_percent("engage-at", text, 2, 100, &a->engage_at);
+}
+
+static int parse_release_at(const char *text, struct service_args *a)
+{
+	return parse_percent("release-at", text, 1, 99, &a->release_at);
+}
+
+static int parse_hold(const char *text, struct service_args *a)
+{
+	uint64_t value;
+
+	if (!read_number(text, 3600, &value) || !value)
+		return fail(EXIT_USAGE, "hold \"%s\" is no such time: use 1 to 3600 seconds, or "
+			    "default", text);
+	a->hold = value;
+	return 0;
+}
+
+static void put_engage_at(struct nlmsghdr *nlh, const struct service_args *a)
+{
+	mnl_attr_put_u8(nlh, COOKIEBOX_A_SERVICE_ENGAGE_AT, a->engage_at);
+}
+
+static void put_release_at(struct nlmsghdr *nlh, const struct service_args *a)
+{
+	mnl_attr_put_u8(nlh, COOKIEBOX_A_SERVICE_RELEASE_AT, a->release_at);
+}
+
+static void put_hold(struct nlmsghdr *nlh, const struct service_args *a)
+{
+	mnl_attr_put_u16(nlh, COOKIEBOX_A_SERVICE_HOLD, a->hold);
+}
+
 static const struct keyword keywords[] = {
 	{ "addr", "ADDR[/LEN]|any", "destination address or prefix, IPv4 or IPv6", "any",
 		     COOKIEBOX_A_SERVICE_ADDR, NULL, parse_service_addr, put_addr },
@@ -115,6 +163,12 @@ static const struct keyword keywords[] = {
 	  COOKIEBOX_A_SERVICE_ALLOW, NULL, parse_service_allow, put_allow },
 	{ "flow-cache", "on|off", "remember connections, for cookiebox cache", NULL,
 	  COOKIEBOX_A_SERVICE_FLOW_CACHE, flow_cache_choices, NULL, NULL },
+	{ "engage-at", "PERCENT|default", "auto: of the backlog in use, engages", "default",
+	  COOKIEBOX_A_SERVICE_ENGAGE_AT, NULL, parse_engage_at, put_engage_at },
+	{ "release-at", "PERCENT|default", "auto: of the backlog, released below it", "default",
+	  COOKIEBOX_A_SERVICE_RELEASE_AT, NULL, parse_release_at, put_release_at },
+	{ "hold", "SECONDS|default", "auto: stays engaged at least", "default",
+	  COOKIEBOX_A_SERVICE_HOLD, NULL, parse_hold, put_hold },
 };
 
 #define N_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -135,6 +189,9 @@ const char *const grammar_attr_words[GRAMMAR_ATTRS] = {
 	[COOKIEBOX_A_SERVICE_NO_TIMESTAMPS] = "no-timestamps",
 	[COOKIEBOX_A_SERVICE_ALLOW] = "allow",
 	[COOKIEBOX_A_SERVICE_FLOW_CACHE] = "flow-cache",
+	[COOKIEBOX_A_SERVICE_ENGAGE_AT] = "engage-at",
+	[COOKIEBOX_A_SERVICE_RELEASE_AT] = "release-at",
+	[COOKIEBOX_A_SERVICE_HOLD] = "hold",
 };
 
 static const struct keyword *find_keyword(const char *word)

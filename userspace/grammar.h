@@ -22,6 +22,8 @@ struct service_args {
 	unsigned int choice[16];	/* by keyword */
 	unsigned int n_allow;
 	struct prefix allow[COOKIEBOX_ALLOW_MAX];
+	uint8_t engage_at, release_at;	/* percent; 0: the sysctl's */
+	uint16_t hold;			/* seconds; 0: the sysctl's */
 };
 
 /* NAME and pairs of word and value. Returns 0 or, the mistake being told, EXIT_USAGE. */

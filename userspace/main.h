@@ -48,6 +48,7 @@ extern const struct verb key_verbs[];		/* key.c */
 extern const struct verb cache_verbs[];		/* cache.c */
 
 int show_run(int argc, char **argv);		/* show.c */
+void show_complete(int argc, char **argv);
 int get_run(int argc, char **argv);		/* get.c */
 int stats_run(int argc, char **argv);		/* stats.c */
 void stats_complete(int argc, char **argv);

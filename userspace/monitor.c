@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "attacks.h"
 #include "main.h"
 #include "service.h"
 
@@ -18,6 +19,7 @@ static const struct field event_fields[] = {
 	{ "generation", NULL, decode_number, COOKIEBOX_A_EVENT_GENERATION, NULL },
 	{ "epoch", NULL, decode_number, COOKIEBOX_A_EVENT_EPOCH, NULL },
 	{ "service", NULL, decode_service, COOKIEBOX_A_EVENT_SERVICE, NULL },
+	{ "attack", NULL, decode_attack, COOKIEBOX_A_EVENT_ATTACK, NULL },
 	{ NULL, NULL, NULL, 0, NULL }
 };
 
@@ -61,6 +63,7 @@ static void print_event(const json_t *event)
 	const json_t *service = json_object_get(event, "service");
 	const json_t *generation = json_object_get(event, "generation");
 	const json_t *epoch = json_object_get(event, "epoch");
+	const json_t *attack = json_object_get(event, "attack");
 	const char *p;
 
 	print_time();
@@ -72,6 +75,10 @@ static void print_event(const json_t *event)
 		printf(" epoch %lld", (long long)json_integer_value(epoch));
 	if (json_is_integer(generation))
 		printf(" generation %lld", (long long)json_integer_value(generation));
+	if (json_integer_value(json_object_get(attack, "end_ms"))) {
+		fputs(" after ", stdout);
+		attack_print(attack);
+	}
 	putchar('\n');
 	fflush(stdout);
 }

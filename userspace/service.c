@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "attacks.h"
 #include "grammar.h"
 #include "main.h"
 #include "service.h"
@@ -103,6 +104,11 @@ const struct field service_fields[] = {
 	{ "flow_cache", "FLOW-CACHE", decode_choice, COOKIEBOX_A_SERVICE_FLOW_CACHE,
 	  flow_cache_choices },
 	{ "allow", "ALLOW", decode_allow, COOKIEBOX_A_SERVICE_ALLOW, NULL },
+	{ "engage_at", NULL, decode_number, COOKIEBOX_A_SERVICE_ENGAGE_AT, NULL },
+	{ "release_at", NULL, decode_number, COOKIEBOX_A_SERVICE_RELEASE_AT, NULL },
+	{ "hold", NULL, decode_number, COOKIEBOX_A_SERVICE_HOLD, NULL },
+	{ "engaged", NULL, decode_flag, COOKIEBOX_A_SERVICE_ENGAGED, NULL },
+	{ "engaged_since", NULL, decode_number, COOKIEBOX_A_SERVICE_ENGAGED_SINCE, NULL },
 	{ NULL, NULL, NULL, 0, NULL }
 };
 
@@ -249,6 +255,29 @@ static int del_run(int argc, char **argv)
 	return err;
 }
 
+/* What was set for engagement auto, which few services have. */
+static void print_auto(const json_t *services)
+{
+	const json_t *service, *from, *to, *hold;
+	size_t i;
+
+	json_array_foreach(services, i, service) {
+		from = json_object_get(service, "engage_at");
+		to = json_object_get(service, "release_at");
+		hold = json_object_get(service, "hold");
+		if (!json_is_integer(from) && !json_is_integer(to) && !json_is_integer(hold))
+			continue;
+		printf("\n%s:", json_string_value(json_object_get(service, "name")));
+		if (json_is_integer(from))
+			printf(" engage-at %lld", (long long)json_integer_value(from));
+		if (json_is_integer(to))
+			printf(" release-at %lld", (long long)json_integer_value(to));
+		if (json_is_integer(hold))
+			printf(" hold %lld", (long long)json_integer_value(hold));
+		putchar('\n');
+	}
+}
+
 static int show_services(int argc, char **argv)
 {
 	char name[COOKIEBOX_NAME_MAX + 1];
@@ -273,6 +302,8 @@ static int show_services(int argc, char **argv)
 		return 0;
 	}
 	render_table(services, service_fields);
+	print_auto(services);
+	attack_print_present(services);
 	json_decref(services);
 	return 0;
 }

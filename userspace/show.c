@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * show: one screen that says whether all is well.
+ * show: one screen that says whether all is well; show attacks: see attacks.c.
  *
  * Problems are states that keep cookiebox from working now; notes are
  * outcomes that were counted and that an admin may want to act on.
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attacks.h"
 #include "main.h"
 #include "service.h"
 #include "stats.h"
@@ -48,6 +49,12 @@ static const struct field status_fields[] = {
 	{ "default_reply", NULL, decode_choice, COOKIEBOX_A_STATUS_DEFAULT_REPLY, reply_choices },
 	{ "invalid_rate", NULL, decode_number, COOKIEBOX_A_STATUS_INVALID_RATE, NULL },
 	{ "flow_cache", NULL, decode_cache, COOKIEBOX_A_STATUS_FLOW_CACHE, NULL },
+	{ "engaged", NULL, decode_number, COOKIEBOX_A_STATUS_ENGAGED, NULL },
+	{ "auto_engage_percent", NULL, decode_number, COOKIEBOX_A_STATUS_AUTO_ENGAGE_PERCENT,
+	  NULL },
+	{ "auto_release_percent", NULL, decode_number, COOKIEBOX_A_STATUS_AUTO_RELEASE_PERCENT,
+	  NULL },
+	{ "auto_hold_seconds", NULL, decode_number, COOKIEBOX_A_STATUS_AUTO_HOLD_SECONDS, NULL },
 	{ NULL, NULL, NULL, 0, NULL }
 };
 
@@ -250,6 +257,7 @@ static void print_screen(const struct report *r)
 		putchar('\n');
 		render_table(r->services, screen_fields);
 	}
+	attack_print_present(r->services);
 	if (json_array_size(r->notes))
 		printf("\nworth a look:\n");
 	json_array_foreach(r->notes, i, v)
@@ -282,6 +290,8 @@ int show_run(int argc, char **argv)
 	static struct genl g;
 	int err;
 
+	if (argc && !strcmp(argv[0], "attacks"))
+		return attacks_run(argc - 1, argv + 1);
 	if (argc)
 		return refuse_word(argv[0]);
 	err = genl_open(&g);
@@ -292,4 +302,11 @@ int show_run(int argc, char **argv)
 	if (!err)
 		print_report(&r);
 	return err;
+}
+
+void show_complete(int argc, char **argv)
+{
+	(void)argv;
+	if (argc == 1)
+		puts("attacks");
 }
