@@ -147,6 +147,12 @@ KERNEL = [
           "reply.c", "	skb->ip_summed = CHECKSUM_NONE;\n", ""),
     fault("receive-stamp-sent", "what receive left goes out again: fq drops the reply",
           "uml fast paths.sh 4", "reply.c", "	skb->tstamp = 0;\n", ""),
+    Fault("program-reads-elsewhere", "programs of SO_REUSEPORT see another header than TCP's",
+          "vm 6.1 listeners.sh 4",          # from 6.8 on the stack chooses once more
+          [Edit("module/demux.c", "	__skb_pull(skb, ctx->seg.thoff);\n", ""),
+           Edit("module/demux.c", "	__skb_push(skb, ctx->seg.thoff);\n", "")]),
+    fault("segments-left-ignored", "IPv6: a routing header that leads elsewhere is passed over",
+          "uml fast listeners-odd.sh 6", "parse.c", "	if (rt->segments_left)\n", "	if (!rt)\n"),
     fault("shared-buffer-written", "a clone's buffer is written", "uml fast buffer.sh 4",
           "reply.c", "!skb_cloned(skb) && ", ""),
 ]
