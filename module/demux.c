@@ -253,6 +253,60 @@ struct sock *cb_demux_listener(const struct cb_ctx *ctx)
 	return sk;
 }
 
+static struct sock *tuple_established(const struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct net *net = ctx->state->net;
+	int dif = ctx->state->in->ifindex;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (t->family == AF_INET6)
+		return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
+						  &t->saddr.in6, t->sport, &t->daddr.in6,
+						  ntohs(t->dport), dif, ctx->dress.sdif);
+#endif
+	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
+					 t->saddr.a[0], t->sport, t->daddr.a[0],
+					 ntohs(t->dport), dif, ctx->dress.sdif);
+}
+
+bool cb_demux_tuple_known(const struct cb_ctx *ctx)
+{
+	struct sock *sk = tuple_established(ctx);
+
+	if (!sk)
+		return false;
+	sock_gen_put(sk);
+	return true;
+}
+
+/* Without a segment, a SO_REUSEPORT group chooses by the tuple's hash. */
+static struct sock *tuple_listener(const struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+	struct net *net = ctx->state->net;
+	int dif = ctx->state->in->ifindex;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (t->family == AF_INET6)
+		return inet6_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, NULL, 0,
+					     &t->saddr.in6, t->sport, &t->daddr.in6,
+					     ntohs(t->dport), dif, ctx->dress.sdif);
+#endif
+	return __inet_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, NULL, 0,
+				      t->saddr.a[0], t->sport, t->daddr.a[0],
+				      ntohs(t->dport), dif, ctx->dress.sdif);
+}
+
+struct sock *cb_demux_tuple_listener(const struct cb_ctx *ctx)
+{
+	struct sock *sk = tuple_listener(ctx);
+
+	if (!sk || sk->sk_state != TCP_LISTEN || sk->sk_protocol != IPPROTO_TCP)
+		return NULL;
+	return sk;
+}
+
 static bool is_local6(const struct cb_ctx *ctx)
 {
 #if IS_ENABLED(CONFIG_IPV6)

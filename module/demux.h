@@ -31,6 +31,12 @@ struct sock *cb_demux_listener(const struct cb_ctx *ctx);
 /* authopt.c: has the listener a TCP-MD5 key for the source? */
 bool cb_authopt_expected(struct cb_ctx *ctx);
 
+/* The same of a tuple alone: ctx has no skb, state->in and dress.sdif say where the
+ * client's segments come from.
+ */
+bool cb_demux_tuple_known(const struct cb_ctx *ctx);
+struct sock *cb_demux_tuple_listener(const struct cb_ctx *ctx);
+
 /* Is the destination address this host's? */
 bool cb_demux_is_local(const struct cb_ctx *ctx);
 

@@ -17,6 +17,8 @@ static u16 mss_max(const struct cb_opened *opened)
 {
 	unsigned int i;
 
+	if (opened->exact)
+		return opened->offer.mss;
 	if (!opened->timestamps)
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(cb_mss_classes); i++)

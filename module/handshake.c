@@ -52,8 +52,7 @@ struct cb_decision cb_handshake_screen(const struct cb_segment *seg)
 	return bad ? cb_decide(CB_DROP, CB_R_BAD_SOURCE) : cb_decide(CB_ANSWER, CB_R_NONE);
 }
 
-/* What the SYN offered, as far as the policy allows. */
-static struct cb_offer offer_of(const struct cb_segment *seg, const struct cb_policy *pol)
+struct cb_offer cb_handshake_offer(const struct cb_segment *seg, const struct cb_policy *pol)
 {
 	const struct cb_options *opt = &seg->opt;
 	struct cb_offer offer = {
@@ -106,7 +105,7 @@ struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
 {
 	bool timestamps = pol->timestamps && (seg->opt.has & CB_OPT_TS);
 	enum cb_form form = timestamps ? CB_FORM_TS : rows_form(ring);
-	struct cb_offer offer = offer_of(seg, pol);
+	struct cb_offer offer = cb_handshake_offer(seg, pol);
 	const struct cb_slot *slot;
 
 	if (seg->opt.has & CB_OPT_AUTH)
@@ -148,6 +147,7 @@ static bool opens(const struct cb_segment *seg, const struct cb_policy *pol,
 	out->epoch = slot->epoch;
 	out->rcv_wscale = out->offer.has_wscale ? pol->rcv_wscale : 0;
 	out->timestamps = form == CB_FORM_TS;
+	out->exact = false;
 	return true;
 }
 

@@ -64,6 +64,7 @@ struct cb_opened {
 	u32 epoch;
 	u8 rcv_wscale;		/* what the SYN-ACK announced */
 	bool timestamps;
+	bool exact;		/* MSS and window scale are the SYN's own (embryonic.c) */
 };
 
 /* Cheap checks of any SYN: flags and source (no listener, no key needed).
@@ -71,6 +72,9 @@ struct cb_opened {
  * lo and the host's own as source are the caller's: they need a device.
  */
 struct cb_decision cb_handshake_screen(const struct cb_segment *seg);
+
+/* What a SYN offers, exactly, as far as the policy allows: a cookie may hold less. */
+struct cb_offer cb_handshake_offer(const struct cb_segment *seg, const struct cb_policy *pol);
 
 /**
  * cb_handshake_syn() - answer a SYN?

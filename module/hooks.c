@@ -23,6 +23,7 @@
 #include "conntrack.h"
 #include "demux.h"
 #include "elsewhere.h"
+#include "embryonic.h"
 #include "flow-local.h"
 #include "table.h"
 #include "uapi/linux/cookiebox.h"
@@ -44,6 +45,8 @@ static unsigned int answer(struct cb_ctx *ctx)
 
 	cb_count(ctx->svc, reason, false);
 	trace_cb_syn(&ctx->seg, ctx->svc->anchor->id, reason, ctx->synack.isn);
+	if (reason == CB_R_SYN_ANSWERED && ctx->svc->spec.engage == COOKIEBOX_ENGAGE_ALWAYS)
+		cb_embryonic_answered(ctx);
 	return NF_STOLEN;
 }
 

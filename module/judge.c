@@ -3,11 +3,13 @@
  * What is to become of a segment: the order in which the pure core, the mode and
  * the host are asked.
  *
- * Owns no state.  Invariant: nothing is sent, dropped, changed or counted here; what
- * is returned says what to do and why.  Called by hooks.c with BH off, under
- * rcu_read_lock(); the service of ctx is set, ring and time too.
+ * Owns no state.  Invariant: nothing is sent, dropped, changed or counted here, but that
+ * a reset makes the embryonic cache forget; what is returned says what to do and why.
+ * Called by hooks.c with BH off, under rcu_read_lock(); the service of ctx is set, ring
+ * and time too.
  */
 #include <net/tcp.h>
+#include "embryonic.h"
 #include "mode.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -118,6 +120,8 @@ static struct cb_decision judge_ack(struct cb_ctx *ctx)
 /* Neither SYN nor ACK, or both, or RST: never starts a connection here. */
 static struct cb_decision judge_other(struct cb_ctx *ctx)
 {
+	if (ctx->seg.flags & CB_TCP_RST)
+		cb_embryonic_reset(ctx);
 	if ((ctx->seg.flags & CB_TCP_RST) ||
 	    ctx->svc->spec.invalid != COOKIEBOX_INVALID_DROP || ctx->svc->ops->known(ctx))
 		return cb_decide(CB_PASS, CB_R_NONE);

@@ -13,6 +13,7 @@
 #include "conntrack.h"
 #include "demux.h"
 #include "elsewhere.h"
+#include "embryonic.h"
 #include "flow-local.h"
 
 /* What the stack would do at this moment differs from a cookie's? */
@@ -71,7 +72,10 @@ static struct cb_decision opened(struct cb_ctx *ctx)
 	if (cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
 		return cb_conntrack_release(ctx);
 	d = ask_listener(ctx, cb_demux_listener(ctx));
-	return d.action == CB_ANSWER ? cb_conntrack_show(ctx) : d;
+	if (d.action != CB_ANSWER)
+		return d;
+	cb_embryonic_exact(ctx);
+	return cb_conntrack_show(ctx);
 }
 
 /* As a listener's backlog bounds its queue, so does, by its documentation, the sysctl. */
@@ -116,6 +120,7 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 	d = ask_listener(ctx, listener);
 	if (d.action != CB_ANSWER)
 		return d;
+	cb_embryonic_redeem(ctx);
 	reason = cb_local_accept(ctx, listener);
 	/* Another CPU made the child: the segment is one of its first flight. */
 	if (reason == CB_R_RACE_LOST && cb_demux_established(ctx))
@@ -125,6 +130,15 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 	if (unlikely(ctx->svc->spec.flow_cache) && reason == CB_R_COOKIE_ACCEPTED)
 		cb_flow_local_opened(ctx);
 	return cb_decide(CB_PASS, reason);
+}
+
+/* A queue that is full, or a deferred accept, may be otherwise by the next time. */
+static struct cb_decision awaits(struct cb_ctx *ctx)
+{
+	if (cb_demux_tuple_known(ctx) ||
+	    cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
+		return cb_decide(CB_PASS, CB_R_NONE);
+	return ask_listener(ctx, cb_demux_tuple_listener(ctx));
 }
 
 const struct cb_mode_ops cb_mode_local = {
@@ -137,4 +151,5 @@ const struct cb_mode_ops cb_mode_local = {
 	.opened = opened,
 	.load = load,
 	.deliver = deliver,
+	.awaits = awaits,
 };

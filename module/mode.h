@@ -25,6 +25,7 @@ struct cb_dress {
 	u32 mark;		/* inet_request_mark(): the listener's, or the SYN's */
 	u32 priority;
 	int oif;		/* device the listener is bound to, or VRF; 0: any */
+	int sdif;		/* of the SYN: the VRF member it came by, or 0 */
 	s16 ttl;		/* -1: the route's */
 	u8 tos;			/* with ECN bits clear */
 };
@@ -87,6 +88,10 @@ struct cb_mode_ops {
 	bool (*load)(struct cb_ctx *ctx, struct cb_load *load);
 	/* LOCAL_IN, segment of no known connection; NULL: not used. */
 	struct cb_decision (*deliver)(struct cb_ctx *ctx);
+	/* Timer, ctx without skb: would the ACK of an earlier SYN-ACK be redeemed now?
+	 * CB_ANSWER: yes; CB_DROP: not now; CB_PASS: no longer.  NULL: never asked.
+	 */
+	struct cb_decision (*awaits)(struct cb_ctx *ctx);
 };
 
 extern const struct cb_mode_ops cb_mode_local;	/* local.c */
@@ -140,9 +145,19 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
  * (rp_filter, policy routing, OUTPUT hooks); `reflect`: back through the
  * qdisc of the device it came from. reply.c.
  *
+ * ctx->dress then says with which TTL and type of service it left.
+ *
  * Return: CB_R_SYN_ANSWERED, or why not (NO_ROUTE, NO_MEMORY, REPLY_FAILED).
  */
 enum cb_reason cb_reply_synack(struct cb_ctx *ctx);
+
+/**
+ * cb_reply_again() - send ctx->synack once more, routed
+ * @ctx:	without skb; tuple, synack, and dress as it left before
+ *
+ * Context: softirq, rcu_read_lock().  Return: as cb_reply_synack().
+ */
+enum cb_reason cb_reply_again(struct cb_ctx *ctx);
 
 /**
  * cb_local_accept() - make a socket of an opened cookie (LOCAL_IN, last)

@@ -8,13 +8,14 @@
  *
  * A namespace dies in this order, at module unload as well; the netlink family
  * is gone by then (unload) or no socket can name the namespace (its death):
- *	pre_exit	sysctls and hooks off: nothing new gets in
+ *	pre_exit	sysctls, hooks and embryonic cache off: nothing new gets in
  *	(grace period, made by the namespace core)
  *	exit		attacks, services, ring work and ring, gate, flow cache: no reader is left
  * Rules of the iptables target keep the module loaded and the service that
  * they name alive; they may outlive struct cb_net, so they never touch it.
  */
 #include <linux/slab.h>
+#include "embryonic.h"
 #include "flow.h"
 #include "mode.h"
 #include "net.h"
@@ -34,6 +35,7 @@ struct workqueue_struct *cb_wq;
  */
 int cb_net_start(struct cb_net *cbn)
 {
+	struct cb_embryonic *emb;
 	int err;
 
 	lockdep_assert_held(&cbn->lock);
@@ -50,15 +52,24 @@ int cb_net_start(struct cb_net *cbn)
 	err = cb_keyring_start(cbn);
 	if (err)
 		return err;
+	err = cb_embryonic_start(cbn);
+	if (err)
+		goto err_keyring;
 	cb_own_start(cbn);
 	err = cb_hooks_register(cbn);
-	if (err) {
-		cb_own_stop(cbn);
-		cb_keyring_stop(cbn);
-		return err;
-	}
+	if (err)
+		goto err_own;
 	cbn->hooks_registered = true;
 	return 0;
+
+err_own:
+	cb_own_stop(cbn);
+	emb = cb_embryonic_detach(cbn);
+	synchronize_net();		/* one of the hooks was on for a moment */
+	cb_embryonic_free(emb);
+err_keyring:
+	cb_keyring_stop(cbn);
+	return err;
 }
 
 /**
@@ -72,10 +83,14 @@ int cb_net_start(struct cb_net *cbn)
  */
 void cb_net_stop(struct cb_net *cbn)
 {
+	struct cb_embryonic *emb;
+
 	lockdep_assert_held(&cbn->lock);
 	if (!cbn->hooks_registered)
 		return;
-	cb_hooks_unregister(cbn);
+	emb = cb_embryonic_detach(cbn);
+	cb_hooks_unregister(cbn);	/* lets a grace period pass */
+	cb_embryonic_free(emb);
 	cb_own_stop(cbn);
 	cb_keyring_stop(cbn);
 	cbn->hooks_registered = false;

@@ -24,6 +24,7 @@
 
 struct cb_table;
 struct cb_gate;
+struct cb_embryonic;
 struct cb_net_stats;
 struct cb_flows;
 struct ctl_table;
@@ -38,6 +39,8 @@ struct cb_sysctl {
 	unsigned int auto_engage_percent;	/* 2..100, 50 */
 	unsigned int auto_release_percent;	/* 1..99, below the other, 25 */
 	unsigned int auto_hold_seconds;	/* 1..3600, 10 */
+	unsigned int embryonic_max;	/* SYN-ACKs remembered per CPU: 0..32768, 1024 */
+	unsigned int synack_retransmit_rate;	/* per second and source prefix: 0..1000, 8 */
 };
 
 /* A destination that NAT, TPROXY or routing takes elsewhere: elsewhere.c. */
@@ -59,6 +62,7 @@ struct cb_net {
 	struct cb_table __rcu *table;	/* services; never NULL once initialised */
 	struct cb_ring __rcu *ring;	/* NULL until the first service or key set */
 	struct cb_gate *gate;		/* answer-or-not limiter (gate.c) */
+	struct cb_embryonic __rcu *embryonic;	/* SYN-ACKs of calm times; NULL: none */
 	struct cb_sysctl sysctl;
 
 	/* keyring.c, under lock; secrets are zeroed on exit */

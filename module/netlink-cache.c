@@ -11,6 +11,7 @@
 #include <linux/ktime.h>
 #include <linux/netlink.h>
 #include <net/sock.h>
+#include "embryonic.h"
 #include "flow.h"
 #include "net.h"
 #include "netlink.h"
@@ -328,6 +329,12 @@ static int reply_count(struct genl_info *info, u64 count)
 	return cb_netlink_send(skb, hdr, info);
 }
 
+static bool selects_all(const struct cb_flow_filter *f)
+{
+	return !f->source.family && !f->dest.family && !f->port && !f->by_service;
+}
+
+/* The embryonic cache knows no filter, and what it held is not counted. */
 int cookiebox_nl_cache_flush_doit(struct sk_buff *in, struct genl_info *info)
 {
 	struct cb_net *cbn = cb_net(genl_info_net(info));
@@ -338,6 +345,8 @@ int cookiebox_nl_cache_flush_doit(struct sk_buff *in, struct genl_info *info)
 	err = parse_filter(cbn, info->attrs, &filter, info->extack);
 	if (err)
 		return err;
+	if (selects_all(&filter))
+		cb_embryonic_flush(cbn);
 	return reply_count(info, flows ? cb_flow_flush(flows, &filter) : 0);
 }
 

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/string.h>
+#include "embryonic.h"
 #include "mode.h"
 #include "net.h"
 #include "netlink.h"
@@ -62,7 +63,7 @@ static u64 memory(const struct cb_net *cbn, const struct cb_service_totals *t)
 	if (READ_ONCE(cbn->gate))
 		bytes += cb_gate_bytes();
 	bytes += cb_netlink_cache_bytes(cbn);
-	return bytes + cb_attack_bytes(cbn);
+	return bytes + cb_attack_bytes(cbn) + cb_embryonic_bytes(cbn);
 }
 
 static int put_totals(struct sk_buff *skb, const struct cb_net *cbn)
@@ -77,7 +78,7 @@ static int put_totals(struct sk_buff *skb, const struct cb_net *cbn)
 		id = svc->anchor->id + 1;
 	}
 	cb_service_totals(cbn, &t);
-	if (nla_put_u32(skb, COOKIEBOX_A_STATS_EMBRYONIC, 0) ||
+	if (nla_put_u32(skb, COOKIEBOX_A_STATS_EMBRYONIC, cb_embryonic_count(cbn)) ||
 	    nla_put_u64_64bit(skb, COOKIEBOX_A_STATS_MEMORY, memory(cbn, &t),
 			      COOKIEBOX_A_STATS_PAD))
 		return -EMSGSIZE;
@@ -118,18 +119,19 @@ int cookiebox_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *
 static int put_table(struct sk_buff *skb, const struct cb_net *cbn)
 {
 	struct cb_service_totals t;
-	u32 generation;
+	u32 generation, embryonic;
 	u64 bytes;
 
 	rcu_read_lock();
 	generation = cb_service_generation(cbn);
 	cb_service_totals(cbn, &t);
 	bytes = memory(cbn, &t);
+	embryonic = cb_embryonic_count(cbn);
 	rcu_read_unlock();
 	if (nla_put_string(skb, COOKIEBOX_A_STATUS_VERSION, THIS_MODULE->version) ||
 	    nla_put_u32(skb, COOKIEBOX_A_STATUS_GENERATION, generation) ||
 	    nla_put_u32(skb, COOKIEBOX_A_STATUS_SERVICES, t.services) ||
-	    nla_put_u32(skb, COOKIEBOX_A_STATUS_EMBRYONIC, 0) ||
+	    nla_put_u32(skb, COOKIEBOX_A_STATUS_EMBRYONIC, embryonic) ||
 	    nla_put_u64_64bit(skb, COOKIEBOX_A_STATUS_MEMORY, bytes, COOKIEBOX_A_STATUS_PAD))
 		return -EMSGSIZE;
 	return 0;

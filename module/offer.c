@@ -79,6 +79,7 @@ static void dress_of(struct cb_dress *dress, const struct cb_ctx *ctx, const str
 	const struct inet_sock *inet = inet_sk(sk);
 
 	dress->mark = READ_ONCE(sk->sk_mark);
+	dress->sdif = sdif_of(ctx);
 	dress->priority = READ_ONCE(sk->sk_priority);
 	dress->oif = READ_ONCE(sk->sk_bound_dev_if);
 	if (!dress->oif && netif_is_l3_master(ctx->state->in))

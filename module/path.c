@@ -13,6 +13,7 @@
 #include "cookie.c"
 #include "flowcookie.c"
 #include "handshake.c"
+#include "lane.c"
 
 #include "stats.c"
 #include "gate.c"
@@ -21,6 +22,7 @@
 #include "offer.c"
 #include "build.c"
 #include "reply.c"
+#include "embryonic.c"
 #include "local.c"
 #include "engage.c"
 #include "judge.c"

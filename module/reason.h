@@ -16,7 +16,7 @@
  */
 #define CB_REASONS(R) \
 	R(SYN_ANSWERED, syn_answered, ANSWER, \
-	  "SYN answered with a cookie; nothing is remembered") \
+	  "SYN answered with a cookie; nothing need be remembered") \
 	R(COOKIE_ACCEPTED, cookie_accepted, ACCEPT, \
 	  "ACK opened a cookie and became a connection of the listener") \
 	R(ALLOW_LISTED, allow_listed, PASS, \
@@ -72,7 +72,9 @@
 	R(RACE_LOST, race_lost, DROP, \
 	  "another CPU made the connection first; the client's retransmission finds it") \
 	R(REPLY_FAILED, reply_failed, DROP, \
-	  "SYN-ACK could not be built or was refused by the output path")
+	  "SYN-ACK could not be built or was refused by the output path") \
+	R(SYNACK_RETRANSMITTED, synack_retransmitted, ANSWER, \
+	  "SYN-ACK of a calm time was sent again, since no ACK had come")
 
 #ifndef CB_REASON_ENUM
 #define CB_REASON_ENUM

@@ -113,7 +113,7 @@ static u8 reply_ttl(const struct cb_ctx *ctx)
 	return READ_ONCE(ctx->state->net->ipv4.sysctl_ip_default_ttl);
 }
 
-static void describe(struct cb_build *b, const struct cb_ctx *ctx, u8 tos)
+static void describe(struct cb_build *b, const struct cb_ctx *ctx)
 {
 	const struct cb_tuple *t = &ctx->seg.tuple;
 	const struct cb_synack *sa = &ctx->synack;
@@ -123,8 +123,8 @@ static void describe(struct cb_build *b, const struct cb_ctx *ctx, u8 tos)
 	b->sport = t->dport;
 	b->dport = t->sport;
 	b->family = t->family;
-	b->tos = tos;
-	b->ttl = reply_ttl(ctx);
+	b->tos = ctx->dress.tos;
+	b->ttl = ctx->dress.ttl;
 	b->flags = CB_TCP_SYN | CB_TCP_ACK | (sa->ece ? CB_TCP_ECE : 0);
 	b->seq = sa->isn;
 	b->ack = sa->ack;
@@ -132,28 +132,34 @@ static void describe(struct cb_build *b, const struct cb_ctx *ctx, u8 tos)
 	cb_build_options(b, sa);
 }
 
-/* Turns ctx->skb into the SYN-ACK; NULL: no memory, and the SYN is gone. */
-static struct sk_buff *build(struct cb_ctx *ctx, u8 tos)
+/* Into an empty buffer. */
+static void write(struct sk_buff *skb, const struct cb_ctx *ctx, const struct cb_build *b)
 {
-	struct cb_build b CB_UNINITIALIZED;
-	struct sk_buff *skb;
-	unsigned int len;
-
-	describe(&b, ctx, tos);
-	len = cb_build_len(&b);
-	skb = take_buffer(ctx->skb, len);
-	ctx->skb = NULL;
-	if (!skb)
-		return NULL;
-	scrub(skb);
 	if (!(ctx->state->in->flags & IFF_LOOPBACK))	/* there, the client's own entry exists */
 		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
 	/* As the stack's txhash: spreads over queues and labels without a dissection. */
 	skb_set_hash(skb, ctx->synack.isn, PKT_HASH_TYPE_L4);
 	skb->mark = ctx->dress.mark;
 	skb->priority = ctx->dress.priority;
-	skb_put(skb, len);
-	cb_build_write(skb, &b, ctx->state->net);
+	skb_put(skb, cb_build_len(b));
+	cb_build_write(skb, b, ctx->state->net);
+}
+
+/* Turns ctx->skb into the SYN-ACK; NULL: no memory, and the SYN is gone. */
+static struct sk_buff *build(struct cb_ctx *ctx, u8 tos)
+{
+	struct cb_build b CB_UNINITIALIZED;
+	struct sk_buff *skb;
+
+	ctx->dress.tos = tos;
+	ctx->dress.ttl = reply_ttl(ctx);
+	describe(&b, ctx);
+	skb = take_buffer(ctx->skb, cb_build_len(&b));
+	ctx->skb = NULL;
+	if (!skb)
+		return NULL;
+	scrub(skb);
+	write(skb, ctx, &b);
 	return skb;
 }
 
@@ -258,9 +264,20 @@ static bool source_refused(const struct cb_ctx *ctx, const struct dst_entry *dst
 	return type != RTN_UNICAST && !(type == RTN_LOCAL && loopback);
 }
 
-static enum cb_reason route_out(struct cb_ctx *ctx)
+static enum cb_reason local_out(const struct cb_ctx *ctx, struct sk_buff *skb,
+				struct dst_entry *dst)
 {
 	struct net *net = ctx->state->net;
+
+	skb_dst_set(skb, dst);
+	skb->dev = dst->dev;
+	if (ctx->seg.tuple.family == AF_INET6)
+		return sent(ip6_local_out(net, NULL, skb));
+	return sent(ip_local_out(net, NULL, skb));
+}
+
+static enum cb_reason route_out(struct cb_ctx *ctx)
+{
 	u8 tos = reply_tos(ctx);
 	struct dst_entry *dst;
 	struct sk_buff *skb;
@@ -281,11 +298,7 @@ static enum cb_reason route_out(struct cb_ctx *ctx)
 		dst_release(dst);
 		return CB_R_NO_MEMORY;
 	}
-	skb_dst_set(skb, dst);
-	skb->dev = dst->dev;
-	if (ctx->seg.tuple.family == AF_INET6)
-		return sent(ip6_local_out(net, NULL, skb));
-	return sent(ip_local_out(net, NULL, skb));
+	return local_out(ctx, skb, dst);
 }
 
 static bool wants_reflect(const struct cb_ctx *ctx)
@@ -302,4 +315,30 @@ enum cb_reason cb_reply_synack(struct cb_ctx *ctx)
 	if (wants_reflect(ctx) && can_reflect(ctx))
 		return reflect(ctx);
 	return route_out(ctx);
+}
+
+/* Out of line: nothing of it is part of what a SYN costs. */
+noinline enum cb_reason cb_reply_again(struct cb_ctx *ctx)
+{
+	bool v6 = ctx->seg.tuple.family == AF_INET6;
+	struct dst_entry *dst = cb_demux_route(ctx, ctx->dress.tos);
+	struct cb_build b;
+	struct sk_buff *skb;
+
+	if (!dst)
+		return CB_R_NO_ROUTE;
+	if (source_refused(ctx, dst) || path_refused(ctx, dst->dev)) {
+		dst_release(dst);
+		return CB_R_NO_ROUTE;
+	}
+	describe(&b, ctx);
+	skb = alloc_skb(LL_MAX_HEADER + cb_build_len(&b), GFP_ATOMIC | __GFP_NOWARN);
+	if (!skb) {
+		dst_release(dst);
+		return CB_R_NO_MEMORY;
+	}
+	skb_reserve(skb, LL_MAX_HEADER);
+	skb->protocol = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
+	write(skb, ctx, &b);
+	return local_out(ctx, skb, dst);
 }

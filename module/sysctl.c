@@ -12,7 +12,9 @@
 #include <linux/string.h>
 #include <linux/sysctl.h>
 #include <linux/user_namespace.h>
+#include "embryonic.h"
 #include "flow.h"
+#include "lane.h"
 #include "net.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -28,6 +30,9 @@ static const unsigned long flow_cache_bytes_max = sizeof(long) < 8 ? ULONG_MAX :
 static const unsigned int engage_percent_min = 2, engage_percent_max = 100;
 static const unsigned int release_percent_min = 1, release_percent_max = 99;
 static const unsigned int hold_seconds_min = 1, hold_seconds_max = 3600;
+
+static const unsigned int embryonic_max_min, embryonic_max_max = CB_LANE_MAX;
+static const unsigned int synack_retransmit_rate_min, synack_retransmit_rate_max = 1000;
 
 static const char *const reply_words[] = {
 	[COOKIEBOX_REPLY_ROUTE] = "route",
@@ -124,6 +129,20 @@ static int flow_cache_bytes(cb_ctl_table table, int write, void *buffer, size_t 
 	return 0;
 }
 
+static int embryonic_max(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	struct cb_net *cbn = container_of(table->data, struct cb_net, sysctl.embryonic_max);
+	unsigned int before = READ_ONCE(cbn->sysctl.embryonic_max);
+	int err = proc_douintvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (err || !write)
+		return err;
+	err = cb_embryonic_resize(cbn);
+	if (err)
+		WRITE_ONCE(cbn->sysctl.embryonic_max, before);
+	return err;
+}
+
 static const struct cb_sysctl defaults = {
 	.epoch_seconds = 32,
 	.default_reply = COOKIEBOX_REPLY_ROUTE,
@@ -132,6 +151,8 @@ static const struct cb_sysctl defaults = {
 	.auto_engage_percent = 50,
 	.auto_release_percent = 25,
 	.auto_hold_seconds = 10,
+	.embryonic_max = 1024,
+	.synack_retransmit_rate = 8,
 };
 
 /* Where a value is in struct cb_sysctl; each namespace gets a copy that points to its own. */
@@ -198,6 +219,24 @@ static const struct ctl_table template[] = {
 		.proc_handler	= proc_douintvec_minmax,
 		.extra1		= (void *)&hold_seconds_min,
 		.extra2		= (void *)&hold_seconds_max,
+	},
+	{
+		.procname	= "embryonic_max",
+		.data		= AT(embryonic_max),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= embryonic_max,
+		.extra1		= (void *)&embryonic_max_min,
+		.extra2		= (void *)&embryonic_max_max,
+	},
+	{
+		.procname	= "synack_retransmit_rate",
+		.data		= AT(synack_retransmit_rate),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&synack_retransmit_rate_min,
+		.extra2		= (void *)&synack_retransmit_rate_max,
 	},
 	{ }	/* older kernels look for the end */
 };

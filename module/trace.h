@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints cookiebox:cb_syn (a SYN was answered, or could not be), cb_ack (a
- * cookie opened at LOCAL_IN) and cb_verdict (every other counted outcome).
+ * Tracepoints cookiebox:cb_syn (a SYN was answered, or could not be, or its
+ * SYN-ACK was sent again), cb_ack (a cookie opened at LOCAL_IN) and cb_verdict (every
+ * other counted outcome).
  * `reason` is a number of reason.h; `cookiebox stats --explain` names them.
  */
 #undef TRACE_SYSTEM
