@@ -5,7 +5,8 @@ import json
 
 # Row: heading, what it is.
 ROWS = {
-    "syn": ("SYN", "a SYN with MSS, SACK, timestamps and window scale"),
+    "syn": ("SYN", "a SYN with MSS, SACK, timestamps and window scale, in a flood"),
+    "syn-calm": ("SYN, calm", "the same, and the SYN-ACK is remembered"),
     "bad": ("bad ACK", "a blind ACK with timestamps"),
     "bad-plain": ("bad plain", "a blind ACK without options"),
     "bad-fresh": ("bad fresh", "an ACK with a fresh timestamp and a wrong number"),
@@ -61,7 +62,7 @@ class Figure:
     def complaint(self):
         """A sentence if the peer did not do what the row is about, else None."""
         res, name = self.result, f"{self.kernel} IPv{self.family} {self.peer} {self.row}"
-        if self.row == "syn":
+        if self.row.startswith("syn"):
             want = self.segments if self.peer in ANSWERING else 0
             if not self.near(want):
                 return f"{name}: {res['answers']} answers to {res['segments']} SYNs, not {want}"

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Every client signature of p0f.fp as SYNs for rawtcp, and the judgement of what came of them.
 
-p0f.py cases P0F.FP FAMILY                   descriptions for rawtcp on stdout
-p0f.py judge RESULTS SS ROWS.C MTU FAMILY    KTAP lines and tables on stdout
+p0f.py cases P0F.FP FAMILY                         descriptions for rawtcp on stdout
+p0f.py judge RESULTS SS ROWS.C MTU FAMILY MEMORY   KTAP lines and tables on stdout
+
+MEMORY is `cookie` or `exact`: whether the SYN-ACKs were remembered. If so, the MSS is exact, and
+so is the window scale where the SYN-ACK has one (else none is in force).
 
 `*` stands for the MSS and window scales below; every combination is tried with and without ECN.
 In force is what `ss` says at the server. Without ROWS.C (`-`) the stock stack is the peer, which
@@ -119,13 +122,14 @@ class Judge:
         "packet": "checksums, echoed timestamp and length of every SYN-ACK are right",
         "higher": "nothing in force is higher than offered",
         "timestamps": "with timestamps: scale, SACK and ECN exact, MSS of its class",
+        "remembered": "MSS and window scale are the client's own",
         "rows": "without timestamps: whatever the published table holds is kept within bounds",
         "wire": "no segment on the wire is longer than the client's MSS",
         "seen": "ss shows every connection",
     }
 
-    def __init__(self, tables, mtu, family):
-        self.tables = tables
+    def __init__(self, tables, mtu, family, remembered):
+        self.tables, self.remembered = tables, remembered
         self.device_mss = mtu - (60 if family == "6" else 40)
         self.faults = collections.defaultdict(list)
         self.losses = collections.defaultdict(list)
@@ -166,7 +170,7 @@ class Judge:
     def exact(self, item, got):
         """With timestamps: everything exact, the MSS the highest class not above the offer."""
         offer = offer_of(item)
-        classes = self.tables[0] if self.tables else [offer.mss]
+        classes = self.tables[0] if self.tables and not self.remembered else [offer.mss]
         fitting = [c for c in classes if c <= offer.mss]
         want = min(max(fitting) if fitting else offer.mss, self.device_mss)
         if (got["mss"], got["scale"], got["sack"], got["ecn"]) != (want, *offer[1:]):
@@ -188,6 +192,13 @@ class Judge:
         else:
             self.losses[offer, fact].append(item["label"])
 
+    def own(self, item, got):
+        """In calm times: nothing lower either, of what the SYN-ACK said to be in force."""
+        offer = offer_of(item)
+        scale = offer.scale if item["a_ws"] >= 0 else -1
+        if (got["mss"], got["scale"]) != (min(offer.mss, self.device_mss), scale):
+            self.fault("remembered", item, f"in force {got}")
+
     def take(self, item, sockets):
         self.count["connections"] += 1
         if item["a_flags"]:
@@ -202,6 +213,8 @@ class Judge:
         if got["ts"]:
             got["mss"] += TS_BYTES
         self.bounds(item, got)
+        if self.remembered:
+            self.own(item, got)
         if item["o_ts"]:
             self.exact(item, got)
         else:
@@ -209,6 +222,8 @@ class Judge:
 
     def report(self):
         for kind, sentence in self.kinds.items():
+            if kind == "remembered" and not self.remembered:
+                continue
             for why in self.faults[kind][:10]:
                 print(f"# {why}")
             if len(self.faults[kind]) > 10:
@@ -235,8 +250,8 @@ def main():
     if sys.argv[1] == "cases":
         cases(sys.argv[2], sys.argv[3])
         return
-    results, sockets, rows, mtu, family = sys.argv[2:7]
-    judge = Judge(None if rows == "-" else read_tables(rows), int(mtu), family)
+    results, sockets, rows, mtu, family, memory = sys.argv[2:8]
+    judge = Judge(None if rows == "-" else read_tables(rows), int(mtu), family, memory == "exact")
     known = read_ss(sockets)
     for item in read_results(results):
         judge.take(item, known)

@@ -58,6 +58,7 @@ reloaded()
 plan
 topology
 load_module
+server sysctl -qw net.cookiebox.embryonic_max=0 # what the cookie alone tells of options
 add_services || die "service add"
 while read -r line; do
 	case $line in

@@ -17,6 +17,7 @@
 topology
 server sysctl -qw net.core.somaxconn=4096 net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0
 load_module
+server sysctl -qw net.cookiebox.embryonic_max=0 # each counter exactly
 server sysctl -qw net.cookiebox.epoch_seconds=4 # some cookies are dead of old age at the end
 protect invalid drop
 exec python3 -B "$TOP/tests/netns/refused.py"
