@@ -4,14 +4,17 @@
  *
  *	rawtcp -i DEV -m PEERMAC -s SRCBASE [-d "defaults"] [-b BATCH] [-c COMMAND]
  *	       [-w WINDOW] [-r RATE -t SECONDS] [-g PATH] [-R RTO_MS] [-q] < descriptions
- *	rawtcp -i DEV -m PEERMAC -S FRAMES [-t SECONDS]
+ *	rawtcp -i DEV -m PEERMAC -S FRAMES [-r RATE] [-t SECONDS]
  *
  * Batches: descriptions are run BATCH at a time; when all of a batch have
  * ended or stand open, COMMAND runs once (`ss` in the server's namespace),
  * then they are closed. Load (-r): descriptions are taken round and round,
  * RATE new connections a second. Frames (-S): recorded frames are sent, and
- * what comes back is printed. One JSON object a line on stdout; the summary
- * is the last line. Exit 0: every connection ended "ok" (-S: frames sent).
+ * what comes back is printed; with a rate they are sent round and round, RATE
+ * frames a second, and what comes back is counted. One JSON object a line on
+ * stdout; the summary is the last line; its first_ms and last_ms say by the
+ * monotonic clock when the first and the last connection or frame started.
+ * Exit 0: every connection ended "ok" (-S: frames sent).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -44,7 +47,7 @@ static struct {
 
 static struct {
 	unsigned long started, ok, failed, rtx, stray, stray_rst;
-	uint64_t max_ms;
+	uint64_t max_ms, first_ms, last_ms;
 } sum;
 
 static struct conn *hash[HASH_SIZE];
@@ -57,6 +60,13 @@ uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+static void count_start(void)
+{
+	sum.last_ms = now_ms();
+	if (!sum.started++)
+		sum.first_ms = sum.last_ms;
 }
 
 static void die(const char *what)
@@ -260,7 +270,7 @@ static void run_until_settled(struct conn *c, unsigned int n, unsigned int windo
 				continue;
 			hash_add(&c[started]);
 			conn_start(&c[started], now_ms());
-			sum.started++;
+			count_start();
 		}
 		if (busy)
 			wait_input(10);
@@ -360,7 +370,7 @@ static void run_load(void)
 			read_desc(live[n], lines[i++ % n_lines]);
 			hash_add(live[n]);
 			conn_start(live[n++], now_ms());
-			sum.started++;
+			count_start();
 		}
 		wait_input(5);
 		load_step(live, &n);
@@ -393,29 +403,33 @@ static void print_answers(double seconds)
 	}
 }
 
-static void send_frames(void)
+static void send_frame(const struct frame *frame)
 {
-	char line[2 * FRAME_MAX + LABEL_LEN], hex[2 * FRAME_MAX];
-	uint8_t frame[FRAME_MAX];
-	FILE *f = fopen(arg.frames, "r");
-	size_t i, len;
+	if (wire_send(frame->bytes, frame->len))
+		die("send");
+	count_start();
+}
 
-	if (!f)
+static void run_frames(void)
+{
+	struct frame **frames;
+	uint64_t start, now;
+	size_t n, i = 0;
+
+	n = frames_read(&frames, arg.frames);
+	if (!n)
 		die(arg.frames);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*s %4095s", hex) != 1)
-			continue;
-		len = strlen(hex) / 2;
-		for (i = 0; i < len; i++)
-			sscanf(hex + 2 * i, "%2hhx", &frame[i]);
-		memcpy(frame, cfg.peer, 6);
-		memcpy(frame + 6, cfg.mac, 6);
-		if (wire_send(frame, len))
-			die("send");
-		sum.started++;
+	if (arg.rate <= 0) {
+		while (i < n)
+			send_frame(frames[i++]);
+		return print_answers(arg.seconds ? arg.seconds : 1);
 	}
-	fclose(f);
-	print_answers(arg.seconds ? arg.seconds : 1);
+	start = now_ms();
+	while ((now = now_ms() - start) < arg.seconds * 1000) {
+		while (i < now * arg.rate / 1000)
+			send_frame(frames[i++ % n]);
+		wait_input(5);
+	}
 }
 
 static void parse_mac(const char *text)
@@ -460,14 +474,16 @@ int main(int argc, char **argv)
 	first_port = random();
 	open_socket();
 	if (arg.frames)
-		send_frames();
+		run_frames();
 	else if (arg.rate > 0)
 		run_load();
 	else
 		run_batches();
 	printf("{\"summary\":1,\"started\":%lu,\"ok\":%lu,\"failed\":%lu,\"retransmits\":%lu,",
 	       sum.started, sum.ok, sum.failed, sum.rtx);
-	printf("\"stray\":%lu,\"stray_rst\":%lu,\"max_ms\":%llu}\n", sum.stray, sum.stray_rst,
+	printf("\"stray\":%lu,\"stray_rst\":%lu,\"max_ms\":%llu,", sum.stray, sum.stray_rst,
 	       (unsigned long long)sum.max_ms);
+	printf("\"first_ms\":%llu,\"last_ms\":%llu}\n", (unsigned long long)sum.first_ms,
+	       (unsigned long long)sum.last_ms);
 	return sum.failed ? 1 : 0;
 }

@@ -4,6 +4,7 @@
  *
  *	rawtcp_desc.c	text description -> struct desc (option bytes included)
  *	rawtcp_wire.c	frames: build, parse, checksums
+ *	rawtcp_frames.c	frames in files: written, and read to be sent again
  *	rawtcp_conn.c	one connection: its states, its result as JSON
  *	rawtcp.c	command line, socket, event loop, batches, load, replay
  *
@@ -49,7 +50,8 @@ enum quirk {				/* p0f's words, its README section 5 */
 	Q_TS1_ZERO = 0x080, Q_TS2_NONZERO = 0x100, Q_FLOW = 0x200, Q_URG_FLAG = 0x400,
 };
 
-enum act { ACT_GET, ACT_ACK, ACT_SYN };	/* fetch a page; bare ACK; SYN only */
+/* Fetch a page; bare ACK, is it answered?; SYN only; handshake and no more. */
+enum act { ACT_GET, ACT_ACK, ACT_SYN, ACT_OPEN };
 enum end { END_FIN, END_RST, END_KEEP };
 
 /* What one connection shall do: a line of the input. */
@@ -57,9 +59,11 @@ struct desc {
 	char label[LABEL_LEN];
 	char layout[LAYOUT_LEN];	/* as p0f's olayout */
 	char save[128];			/* file for the ACK's frame, instead of sending it */
+	char record[128];		/* file for the frames of SYN and ACK; do=open */
 	struct addr src, dst;
 	uint16_t sport, dport;
 	uint16_t mss, win, data;	/* data: bytes in the SYN */
+	uint16_t say;			/* bytes of the request in the ACK; do=open */
 	uint8_t ws, ttl;
 	unsigned int quirks;
 	uint32_t isn, tsval;
@@ -147,6 +151,14 @@ int wire_build(uint8_t *frame, const struct segment *seg);
 bool wire_parse(struct segment *seg, const uint8_t *frame, size_t len, bool csum_ready);
 void wire_options(struct synopts *o, const uint8_t *p, unsigned int len);
 int wire_send(const uint8_t *frame, size_t len);
+
+struct frame {
+	uint16_t len;
+	uint8_t bytes[];
+};
+
+int frame_append(const char *path, const char *label, const uint8_t *frame, int len);
+size_t frames_read(struct frame ***frames, const char *path);
 
 void conn_start(struct conn *c, uint64_t now);
 void conn_input(struct conn *c, const struct segment *seg, uint64_t now);

@@ -39,12 +39,10 @@ static void fill(const struct conn *c, struct segment *s, uint8_t flags, uint32_
 	s->flags = flags;
 }
 
-static void send_syn(struct conn *c, uint64_t now)
+static int build_syn(const struct conn *c, uint8_t *frame)
 {
 	static const uint8_t zeros[1400];
-	uint8_t frame[FRAME_MAX];
 	struct segment s;
-	int len;
 
 	fill(c, &s, TCP_SYN, c->isn);
 	if (c->d.quirks & Q_ECN)
@@ -60,7 +58,14 @@ static void send_syn(struct conn *c, uint64_t now)
 	s.optlen = c->d.optlen;
 	s.data = zeros;
 	s.len = c->d.data < sizeof(zeros) ? c->d.data : sizeof(zeros);
-	len = wire_build(frame, &s);
+	return wire_build(frame, &s);
+}
+
+static void send_syn(struct conn *c, uint64_t now)
+{
+	uint8_t frame[FRAME_MAX];
+	int len = build_syn(c, frame);
+
 	c->syn_len = len - 14;
 	wire_send(frame, len);
 	c->timer = now + c->rto;
@@ -98,13 +103,18 @@ static void send_ack(struct conn *c, uint8_t flags, uint64_t now)
 	wire_send(frame, build_ack(c, frame, flags, c->snd_nxt, NULL, 0, now));
 }
 
+static int request_text(char *text, size_t size)
+{
+	return snprintf(text, size, "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", cfg.path);
+}
+
 static void send_get(struct conn *c, uint64_t now)
 {
 	uint8_t frame[FRAME_MAX];
 	char text[512];
 	int len;
 
-	len = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", cfg.path);
+	len = request_text(text, sizeof(text));
 	c->snd_nxt = c->isn + 1 + len;
 	len = build_ack(c, frame, TCP_PSH, c->isn + 1, text, len, now);
 	wire_send(frame, len);
@@ -114,18 +124,46 @@ static void send_get(struct conn *c, uint64_t now)
 static void save_ack(struct conn *c, uint64_t now)
 {
 	uint8_t frame[FRAME_MAX];
-	FILE *f = fopen(c->d.save, "a");
-	int i, len;
+	int len = build_ack(c, frame, 0, c->isn + 1, NULL, 0, now);
 
-	if (!f)
+	fail(c, frame_append(c->d.save, c->d.label, frame, len) ? "save_failed" : "saved", now);
+}
+
+/* The SYN, and @ack which completes the handshake, to be sent again some day. */
+static int record(const struct conn *c, const uint8_t *ack, int len)
+{
+	uint8_t syn[FRAME_MAX];
+
+	if (frame_append(c->d.record, c->d.label, syn, build_syn(c, syn)))
+		return -1;
+	return frame_append(c->d.record, c->d.label, ack, len);
+}
+
+static void stands_open(struct conn *c, const char *result, uint64_t now)
+{
+	c->result = result;
+	c->done = now;
+	c->state = ST_OPEN;
+	c->phase = "open";
+	c->timer = UINT64_MAX;
+}
+
+/* The ACK carries the first bytes of a request, of which no more will come. */
+static void open_only(struct conn *c, uint64_t now)
+{
+	uint8_t frame[FRAME_MAX];
+	char text[512];
+	int len;
+
+	len = request_text(text, sizeof(text));
+	if (len > c->d.say)
+		len = c->d.say;
+	c->snd_nxt += len;
+	len = build_ack(c, frame, len ? TCP_PSH : 0, c->isn + 1, text, len, now);
+	if (c->d.record[0] && record(c, frame, len))
 		return fail(c, "save_failed", now);
-	len = build_ack(c, frame, 0, c->isn + 1, NULL, 0, now);
-	fprintf(f, "%s ", c->d.label[0] ? c->d.label : "-");
-	for (i = 0; i < len; i++)
-		fprintf(f, "%02x", frame[i]);
-	fputc('\n', f);
-	fclose(f);
-	fail(c, "saved", now);
+	wire_send(frame, len);
+	stands_open(c, "ok", now);
 }
 
 /* The hold is over: complete the handshake, as the description says. */
@@ -136,6 +174,8 @@ static void complete(struct conn *c, uint64_t now)
 	if (c->d.act == ACT_SYN)
 		return fail(c, "answered", now);
 	c->established = now;
+	if (c->d.act == ACT_OPEN)
+		return open_only(c, now);
 	c->deadline = now + c->d.wait_ms;
 	c->rto = cfg.rto_ms;
 	c->phase = "page";
@@ -188,11 +228,7 @@ static void send_fin(struct conn *c, uint64_t now)
 
 static void page_done(struct conn *c, uint64_t now)
 {
-	c->result = c->status == 200 ? "ok" : "bad_status";
-	c->done = now;
-	c->state = ST_OPEN;
-	c->phase = "open";
-	c->timer = UINT64_MAX;
+	stands_open(c, c->status == 200 ? "ok" : "bad_status", now);
 }
 
 static void body_bytes(struct conn *c, const uint8_t *p, uint32_t len)

@@ -135,13 +135,16 @@ static int layout_build(struct desc *d)
 static int set_word(struct desc *d, const char *key, const char *value)
 {
 	if (!strcmp(key, "do"))
-		d->act = !strcmp(value, "ack") ? ACT_ACK : !strcmp(value, "syn") ? ACT_SYN : ACT_GET;
+		d->act = !strcmp(value, "ack") ? ACT_ACK : !strcmp(value, "syn") ? ACT_SYN :
+			 !strcmp(value, "open") ? ACT_OPEN : ACT_GET;
 	else if (!strcmp(key, "end"))
 		d->end = !strcmp(value, "rst") ? END_RST : !strcmp(value, "keep") ? END_KEEP : END_FIN;
 	else if (!strcmp(key, "label"))
 		snprintf(d->label, sizeof(d->label), "%s", value);
 	else if (!strcmp(key, "save"))
 		snprintf(d->save, sizeof(d->save), "%s", value);
+	else if (!strcmp(key, "record"))
+		snprintf(d->record, sizeof(d->record), "%s", value);
 	else if (!strcmp(key, "layout"))
 		snprintf(d->layout, sizeof(d->layout), "%s", value);
 	else if (!strcmp(key, "src"))
@@ -169,6 +172,8 @@ static int set_number(struct desc *d, const char *key, const char *value)
 		d->ttl = n;
 	else if (!strcmp(key, "data"))
 		d->data = n;
+	else if (!strcmp(key, "say"))
+		d->say = n;
 	else if (!strcmp(key, "tsval"))
 		d->tsval = n;
 	else if (!strcmp(key, "isn"))
