@@ -4,6 +4,7 @@
 import math
 
 WIDTH, HEIGHT = 760, 452
+LEGEND = 52
 LEFT, RIGHT, TOP, BOTTOM = 70, 722, 78, 350
 
 # Colour on light, on dark, width of the line, mark. Marks differ for who sees no colour; widths
@@ -29,12 +30,13 @@ DARK = """text { fill: #f0f6fc; } .page { fill: #0d1117; } .small { fill: #9198a
 """
 
 
-def style():
+def style(more="", more_dark=""):
     light = "".join(f".{n} {{ stroke: {s[0]}; }} .line.{n} {{ stroke-width: {s[2]}; }} .mark.{n} {{ fill: {s[0]}; }}\n"
                     for n, s in STYLES.items())
     dark = "".join(f".{n} {{ stroke: {s[1]}; }} .mark.{n} {{ fill: {s[1]}; }}\n"
                    for n, s in STYLES.items())
-    return f"<style>{STYLE}{light}@media (prefers-color-scheme: dark) {{ {DARK}{dark} }}</style>"
+    return (f"<style>{STYLE}{more}{light}@media (prefers-color-scheme: dark) "
+            f"{{ {DARK}{more_dark}{dark} }}</style>")
 
 
 class Scale:
@@ -91,29 +93,43 @@ def frame(scale, rates):
 def legend(labels):
     parts, x = [], LEFT
     for name, label in labels.items():
-        parts.append(f'<line class="line {name}" x1="{x}" x2="{x + 30}" y1="52" y2="52"/>')
-        parts.append(mark(STYLES[name][3], name, x + 15, 52))
-        parts.append(text(x + 38, 56, label, "start"))
+        parts.append(f'<line class="line {name}" x1="{x}" x2="{x + 30}" y1="{LEGEND}" '
+                     f'y2="{LEGEND}"/>')
+        parts.append(mark(STYLES[name][3], name, x + 15, LEGEND))
+        parts.append(text(x + 38, LEGEND + 4, label, "start"))
         x += 38 + 6.5 * len(label) + 22
     return parts
+
+
+def write(path, title, height, styles, parts):
+    """A page of that height, with its title; styles is what style() made."""
+    head = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+            f'width="{WIDTH}" height="{height}" role="img" aria-labelledby="t">',
+            f'<title id="t">{title}, measured</title>', styles,
+            f'<rect class="page" width="{WIDTH}" height="{height}"/>',
+            text(LEFT, 28, title, "start", "title")]
+    with open(path, "w", encoding="utf-8") as out:
+        out.write("\n".join(head + parts + ["</svg>", ""]))
+
+
+def polyline(name, spots):
+    return (f'<polyline class="line {name}" points="'
+            + " ".join(f"{a:.1f},{b:.1f}" for a, b in spots) + '"/>')
+
+
+def notes(lines, at):
+    """Small print from there on down."""
+    return [text(LEFT, at + 15 * number, line, "start", "small")
+            for number, line in enumerate(lines)]
 
 
 def draw(path, rates, curves, labels, caption):
     """rates: for the x axis; curves: name -> [(rate, percent served)...]; labels: for the legend."""
     scale = Scale(rates)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-             f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-labelledby="t">',
-             '<title id="t">Service quality against load, measured</title>', style(),
-             f'<rect class="page" width="{WIDTH}" height="{HEIGHT}"/>',
-             text(LEFT, 28, "Service quality against load", "start", "title")]
-    parts += frame(scale, rates) + legend(labels)
+    parts = frame(scale, rates) + legend(labels)
     for name, points in curves.items():
-        shape = STYLES[name][3]
         spots = [(scale.x(rate), y(percent)) for rate, percent in sorted(points)]
-        parts.append(f'<polyline class="line {name}" points="'
-                     + " ".join(f"{a:.1f},{b:.1f}" for a, b in spots) + '"/>')
-        parts += [mark(shape, name, a, b) for a, b in spots]
-    for number, line in enumerate(caption):
-        parts.append(text(LEFT, BOTTOM + 64 + 15 * number, line, "start", "small"))
-    with open(path, "w", encoding="utf-8") as out:
-        out.write("\n".join(parts + ["</svg>", ""]))
+        parts.append(polyline(name, spots))
+        parts += [mark(STYLES[name][3], name, a, b) for a, b in spots]
+    parts += notes(caption, BOTTOM + 64)
+    write(path, "Service quality against load", HEIGHT, style(), parts)

@@ -6,8 +6,10 @@
  * whatever became of the earlier ones, so that every defence is asked for the same.
  * Invariant: a request is served if connect, answer and close were complete within DEADLINE
  * milliseconds of its start and the body had exactly SIZE bytes; everything else is a failure.
- * Called by tests/demo/guest.sh inside the client's namespace. The connections are the kernel's
+ * Called by the guest's scripts inside the client's namespace. The connections are the kernel's
  * own: its retransmissions of a lost SYN (after 1 and 3 s) count within the deadline.
+ * Says also when it began, by the monotonic clock, and how many requests were served of those
+ * that started in each second since.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -202,6 +204,25 @@ static void percentile(const char *name, const uint64_t *sorted, unsigned int co
 		printf(", \"%s_ms\": null", name);
 }
 
+static uint64_t second_of(const struct load *load, unsigned int i)
+{
+	return load->interval * i / NSEC;
+}
+
+static void by_second(const struct load *load)
+{
+	unsigned int i, served = 0;
+
+	printf(", \"begin_ms\": %llu, \"by_second\": [", (unsigned long long)(load->begin / MSEC));
+	for (i = 0; i < load->count; i++) {
+		served += load->requests[i].state == SERVED;
+		if (i + 1 < load->count && second_of(load, i + 1) == second_of(load, i))
+			continue;
+		printf(i + 1 < load->count ? "%u, " : "%u]", served);
+		served = 0;
+	}
+}
+
 static void report(struct load *load)
 {
 	uint64_t *times = calloc(load->count, sizeof(*times));
@@ -220,6 +241,8 @@ static void report(struct load *load)
 		printf(", \"%s\": %u", state_names[i], tally[i]);
 	percentile("connect_p50", times, connects, 50);
 	percentile("connect_p99", times, connects, 99);
+	printf(", \"connected\": %u", connects);
+	by_second(load);
 	printf("}\n");
 	free(times);
 }

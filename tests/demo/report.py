@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """From the demo's measurements to a table, a figure, JSON and a verdict."""
 
-import json
-
 import figure
 
 DEFENCES = {
@@ -24,6 +22,12 @@ def size(count):
 
 def milliseconds(value):
     return "-" if value is None else f"{value:,.1f}"
+
+
+def print_columns(rows):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  " + "  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip())
 
 
 class Point:
@@ -109,10 +113,8 @@ class Table:
     def show(self, release):
         rows = [COLUMNS] + [self.row(p) for p in self.points
                             if p.rate == self.rate and p.defence in DEFENCES]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
         print(f"\nat {self.rate:,} spoofed SYNs a second (Debian's {release}, one CPU):\n")
-        for row in rows:
-            print("  " + "  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip())
+        print_columns(rows)
         print("\n  memory held: request socks, conntrack entries and the module's own, grown since"
               " before the flood\n  CPU: busy in all (of that for answering: less what the same"
               " flood costs when nft drops it)")
@@ -137,12 +139,9 @@ class Table:
                    "connection."]
         figure.draw(path, self.rates, curves, {d: DEFENCES[d] for d in curves}, caption)
 
-    def save(self, path, release):
-        content = {"kernel": release, "table_rate": self.rate,
-                   "points": [p.summary() for p in self.points]}
-        with open(path, "w", encoding="utf-8") as out:
-            json.dump(content, out, indent=1)
-            out.write("\n")
+    def content(self):
+        """For JSON."""
+        return {"table_rate": self.rate, "points": [p.summary() for p in self.points]}
 
     def complaints(self, defences):
         """Sentences on why the demo does not show what it is for; none if it does."""
