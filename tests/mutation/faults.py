@@ -90,12 +90,23 @@ PURE = [
           "	link_last(lane, e, min(ring + 1, 3), now);"),
     fault("flood-is-calm", "a flood is remembered", "pure lane",
           "lane.h", "++lane->unanswered > lane->limit)", "++lane->unanswered < lane->limit)"),
+    fault("left-over-engages", "what an attack has left behind is the next one",
+          "pure asan-pressure", "pressure.c", "fresh = queue - stale;", "fresh = queue;"),
+    fault("flaps", "a slow flood at the threshold engages again and again", "pure asan-pressure",
+          "pressure.c", "unfinished, -UNFINISHED_MAX, UNFINISHED_MAX) * b->life_ms * 100;",
+          "unfinished, -UNFINISHED_MAX, UNFINISHED_MAX) * 100;"),
     fault("epoch-cut-short", "a stepped clock drops handshakes in flight", "pure epoch",
           "epoch.c", "	s64 start, earliest = last->start_ms + by->len_ms / 2;",
           "	s64 start, earliest = last->start_ms + by->len_ms / 64;"),
 ]
 
 KERNEL = [
+    fault("auto-calm-seals", "a calm service changes what the stack does", "uml debug engage-auto.sh 4",
+          "engage.c", "return cb_pressure_high(load->queue, stale, load->backlog, limits.engage);",
+          "return cb_pressure_high(load->queue, stale, load->backlog, limits.engage) || 1;"),
+    fault("cookies-die-with-attack", "a handshake in flight is lost when a service is released",
+          "uml debug engage-auto.sh 4", "local.c",
+          "	if (unlikely(ctx->requested))\n", "	if (unlikely(ctx->requested) && !ctx)\n"),
     fault("secrets-shown", "a secret is shown without being asked for", "uml fast cli.sh",
           "netlink-key.c", "(secrets && put_secrets(skb, key))", "put_secrets(skb, key)"),
     fault("length-zero-accepted", "netlink: a policy is missing", "uml fast netlink.sh",

@@ -8,6 +8,7 @@ for 21 SYNs a second.
 
 import dataclasses
 import os
+import socket
 import sys
 import time
 
@@ -15,6 +16,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")]
 
 import auto  # noqa: E402
+import genl  # noqa: E402
 import segments  # noqa: E402
 import wire  # noqa: E402
 from report import Report  # noqa: E402
@@ -286,6 +288,66 @@ def set_otherwise(box, service, flood):
     ok(len(box.accept()) == 1, "a cookie that always gave out redeems with auto")
 
 
+def honest(box, service, flood, seconds):
+    """Clients near and far, while floods come and go."""
+    gone(box)
+    begin, clients, served, tables = time.monotonic(), [], set(), {}
+    service.told()
+    while (now := time.monotonic() - begin) < seconds + 10:
+        if now < seconds:
+            clients.append(auto.Client(len(clients), now, RTTS[len(clients) % len(RTTS)]))
+            tables[clients[-1].src, clients[-1].sport] = clients[-1]
+        if now < seconds and now % 5 < 1:           # a second of flood, four of calm
+            for answer in flood(40):
+                hears(tables, answer, now)
+        for client in clients:
+            for packet in client.sends(now):
+                box.send(packet)
+        for answer in box.fence():
+            hears(tables, answer, now)
+        fresh = box.accept()
+        served |= set(fresh)
+        auto.abort(fresh.values())
+        time.sleep(0.05)
+    kinds = [kind for kind, _ in service.told()]
+    lost = [f"{c.rtt} s, began {c.began:.2f}, reset {c.reset}" for c in clients
+            if (c.src, c.sport) not in served]
+    ok(not lost, f"{len(clients)} honest clients with round trips of {RTTS[0]} to {RTTS[-1]} s over "
+       f"{len(kinds)} transitions: all served", lost)
+    ok(kinds.count("engaged") >= 3 and kinds.count("released") >= 3, "there were transitions", kinds)
+
+
+RTTS = 0.01, 0.1, 0.4, 0.9, 1.3, 2.2
+
+
+def hears(tables, answer, now):
+    client = tables.get((answer.dst, answer.dport))
+    if client:
+        client.hears(answer, now)
+
+
+def several(box, service, flood):
+    """A range of ports engages as a whole; a group has the room of all its members."""
+    gone(box)
+    with socket.socket(wire.AF) as other:
+        other.bind((wire.unpacked(SERVER), wire.PORT + 1))
+        other.listen(BACKLOG)
+        service.set(genl.u16(genl.C["A_SERVICE_PORT_MIN"], wire.PORT),
+                    genl.u16(genl.C["A_SERVICE_PORT_MAX"], wire.PORT + 1))
+        flood(HALF + 10, wire.PORT + 1)
+        full = auto.embryonic(wire.PORT + 1)
+        shake = Handshake(box, auto.source(1, 10), 7001)
+        before = auto.embryonic()
+        shake.start()
+        ok(full == HALF and auto.embryonic() == before,
+           "a range of ports engages as a whole", (full, before))
+        box.exchange(shake.ack())
+        ok(len(box.accept()) == 1, "and serves as a whole")
+        service.set(genl.u16(genl.C["A_SERVICE_PORT_MIN"], wire.PORT),
+                    genl.u16(genl.C["A_SERVICE_PORT_MAX"], wire.PORT))
+    service.until(False)
+
+
 def main():
     box, service = wire.Wire(), auto.Service()
     box.listener.listen(BACKLOG)
@@ -298,9 +360,13 @@ def main():
     if PLATFORM != "vm":       # there waiting costs what it takes
         left_over(box, service, flood)
         set_otherwise(box, service, flood)
+        several(box, service, flood)
     thresholds(box, service, flood)
     if PLATFORM == "uml-fast":
         slow(box, service, flood)
+        honest(box, service, flood, 40)
+    gone(box)
+    flood(100)                      # the last attack goes on when the module is taken away
     return ok.done()
 
 

@@ -18,4 +18,8 @@ topology
 server sysctl -qw net.core.somaxconn=4096 net.ipv4.tcp_max_syn_backlog=4096 \
 	net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0 net.ipv4.tcp_synack_retries=1
 protect engage auto
-exec python3 -B "$TOP/tests/netns/engage-auto.py"
+python3 -B "$TOP/tests/netns/engage-auto.py"
+failed=$?
+# It ends in the middle of an attack.
+unload_module
+exit $failed
