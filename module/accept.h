@@ -15,6 +15,9 @@ struct sock;
 /* Can the path make children of MPTCP listeners? */
 bool cb_accept_mptcp(void);
 
+/* Is the child there when cb_local_accept() returns? Else the stack makes it, later. */
+bool cb_accept_makes_child(void);
+
 /* A request sock of the segment's family, filled with what the cookie says;
  * NULL: no memory. accept.c.
  */

@@ -51,12 +51,16 @@ static u32 rows_of(enum cb_form form)
 #define ISN_MASK(form)	(~0U)
 #endif
 
-static struct line line_of(const siphash_key_t *key, const struct cb_tuple *tuple,
-			   u32 cisn, u32 epoch, enum cb_form form, u16 params)
+static u64 mac_of(const siphash_key_t *key, const struct cb_tuple *tuple,
+		  u32 cisn, u32 epoch, enum cb_form form, u16 params)
 {
 	u32 tag = CB_COOKIE_VERSION << TAG_VERSION_SHIFT | form << TAG_FORM_SHIFT | params;
-	u64 mac = cb_tuple_hash(key, tuple, cisn, epoch, tag);
 
+	return cb_tuple_hash(key, tuple, cisn, epoch, tag);
+}
+
+static struct line line_of(u64 mac)
+{
 	return (struct line){ .a = (u32)(mac >> 32) | 1, .b = (u32)mac };
 }
 
@@ -109,16 +113,17 @@ bool cb_cookie_seal(const siphash_key_t *key, const struct cb_tuple *tuple,
 			return false;
 		*offer = cb_rows[value];
 	}
-	line = line_of(key, tuple, cisn, epoch, form, params);
+	line = line_of(mac_of(key, tuple, cisn, epoch, form, params));
 	*isn = (line.a * value + line.b) & ISN_MASK(form);
 	return true;
 }
 
 bool cb_cookie_open(const siphash_key_t *key, const struct cb_tuple *tuple,
 		    u32 cisn, u32 epoch, enum cb_form form, u16 params,
-		    u32 isn, struct cb_offer *offer)
+		    u32 isn, struct cb_offer *offer, u64 *mac)
 {
-	struct line line = line_of(key, tuple, cisn, epoch, form, params);
+	u64 hash = mac_of(key, tuple, cisn, epoch, form, params);
+	struct line line = line_of(hash);
 	u32 value = ((isn - line.b) * inverse(line.a)) & ISN_MASK(form);
 
 	if (value >= rows_of(form))
@@ -127,5 +132,6 @@ bool cb_cookie_open(const siphash_key_t *key, const struct cb_tuple *tuple,
 		ts_offer(value, offer);
 	else
 		*offer = cb_rows[value];
+	*mac = hash;
 	return true;
 }

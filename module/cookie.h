@@ -70,13 +70,14 @@ bool cb_cookie_seal(const siphash_key_t *key, const struct cb_tuple *tuple,
  * cb_cookie_open() - check an ISN and get the state back
  *
  * Arguments as for cb_cookie_seal(); @isn is ACK - 1, @cisn is SEQ - 1 of the
- * ACK (a first data segment has the same SEQ).
+ * ACK (a first data segment has the same SEQ).  @mac is the 64-bit MAC, which no
+ * other tuple, client ISN, epoch or form has.
  *
- * Return: true and @offer, or false.  Context: any.
+ * Return: true, @offer and @mac, or false.  Context: any.
  */
 bool cb_cookie_open(const siphash_key_t *key, const struct cb_tuple *tuple,
 		    u32 cisn, u32 epoch, enum cb_form form, u16 params,
-		    u32 isn, struct cb_offer *offer);
+		    u32 isn, struct cb_offer *offer, u64 *mac);
 
 /* The published tables (Documentation/wire-format.rst is drift-checked). */
 extern const u16 cb_mss_classes[32];			/* ascending, bytes */

@@ -37,26 +37,20 @@ static int device_of(const struct nf_hook_state *state, const struct sk_buff *sk
 	return state->pf == NFPROTO_IPV6 ? inet6_iif(skb) : inet_iif(skb);
 }
 
-static struct sock *established4(const struct nf_hook_state *state, const struct sk_buff *skb,
-				 const struct ends *e)
+static struct sock *established4(struct net *net, const struct ends *e, int dif, int sdif)
 {
-	struct net *net = state->net;
-
 	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
 					 *(const __be32 *)e->saddr, e->sport,
 					 *(const __be32 *)e->daddr, ntohs(e->dport),
-					 device_of(state, skb), inet_sdif(skb));
+					 dif, sdif);
 }
 
-static struct sock *established6(const struct nf_hook_state *state, const struct sk_buff *skb,
-				 const struct ends *e)
+static struct sock *established6(struct net *net, const struct ends *e, int dif, int sdif)
 {
 #if IS_ENABLED(CONFIG_IPV6)
-	struct net *net = state->net;
-
 	return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
 					  e->saddr, e->sport, e->daddr, ntohs(e->dport),
-					  device_of(state, skb), inet6_sdif(skb));
+					  dif, sdif);
 #else
 	return NULL;
 #endif
@@ -67,8 +61,8 @@ static struct sock *established(const struct nf_hook_state *state, const struct 
 				const struct ends *e)
 {
 	if (state->pf == NFPROTO_IPV6)
-		return established6(state, skb, e);
-	return established4(state, skb, e);
+		return established6(state->net, e, device_of(state, skb), inet6_sdif(skb));
+	return established4(state->net, e, device_of(state, skb), inet_sdif(skb));
 }
 
 /**
@@ -87,6 +81,42 @@ bool cb_demux_established(const struct cb_ctx *ctx)
 		return false;
 	sock_gen_put(sk);
 	return true;
+}
+
+/**
+ * cb_demux_devices() - by which devices sockets are looked up for a segment
+ * @ctx:	segment
+ * @dif:	set to the device's index
+ * @sdif:	set to the one's that is a member of a VRF, or 0
+ */
+void cb_demux_devices(const struct cb_ctx *ctx, int *dif, int *sdif)
+{
+	*dif = device_of(ctx->state, ctx->skb);
+	*sdif = ctx->state->pf == NFPROTO_IPV6 ? inet6_sdif(ctx->skb) : inet_sdif(ctx->skb);
+}
+
+/**
+ * cb_demux_has_tuple() - has a segment that has gone on found a connection, or made it?
+ * @net:	namespace
+ * @t:		tuple
+ * @dif:	as cb_demux_devices() said
+ * @sdif:	likewise
+ */
+bool cb_demux_has_tuple(struct net *net, const struct cb_tuple *t, int dif, int sdif)
+{
+	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
+	struct sock *sk;
+	bool found;
+
+	if (t->family == AF_INET6)
+		sk = established6(net, &e, dif, sdif);
+	else
+		sk = established4(net, &e, dif, sdif);
+	if (!sk)
+		return false;
+	found = sk->sk_state != TCP_NEW_SYN_RECV;
+	sock_gen_put(sk);
+	return found;
 }
 
 static bool early_demux_allowed(const struct net *net, const struct sk_buff *skb)

@@ -13,6 +13,10 @@ struct sock;
 /* Is the tuple in the established hash, in whatever state? */
 bool cb_demux_established(const struct cb_ctx *ctx);
 
+/* The same, later: of a tuple and the devices that its segment came by. */
+void cb_demux_devices(const struct cb_ctx *ctx, int *dif, int *sdif);
+bool cb_demux_has_tuple(struct net *net, const struct cb_tuple *t, int dif, int sdif);
+
 enum cb_early {
 	CB_EARLY_NONE,
 	CB_EARLY_KNOWN,		/* of a connection, which may be attached to it */

@@ -51,7 +51,8 @@ static struct cb_slot *place(struct cb_ring *ring, u32 epoch)
 	return slot;
 }
 
-static void add(struct cb_ring *ring, const struct cb_epoch_by *by, u32 epoch, u64 start_ms)
+static void add(struct cb_ring *ring, const struct cb_epoch_by *by, u32 epoch, u64 start_ms,
+		u8 serial)
 {
 	const u8 *nonce = by->master->clock == CB_CLOCK_LOCAL ? by->nonce : NULL;
 	struct cb_slot *slot = place(ring, epoch);
@@ -60,6 +61,7 @@ static void add(struct cb_ring *ring, const struct cb_epoch_by *by, u32 epoch, u
 	cb_key_derive(&slot->rows_key, by->master->secret, CB_KEY_COOKIE_ROWS, epoch, nonce);
 	slot->start_ms = start_ms;
 	slot->epoch = epoch;
+	slot->serial = serial;
 	slot->valid = true;
 }
 
@@ -82,15 +84,18 @@ static u32 plan(const struct cb_slot *last, const struct cb_epoch_by *by, u64 *s
 
 void cb_epoch_append(struct cb_ring *ring, const struct cb_epoch_by *by)
 {
+	const struct cb_slot *last = cb_epoch_newest(ring);
 	u64 start_ms;
-	u32 epoch = plan(cb_epoch_newest(ring), by, &start_ms);
+	u32 epoch = plan(last, by, &start_ms);
 
-	add(ring, by, epoch, start_ms);
+	add(ring, by, epoch, start_ms, last->serial + 1);
 }
 
 void cb_epoch_restart(struct cb_ring *ring, const struct cb_epoch_by *by, u32 at_least)
 {
+	const struct cb_slot *last = cb_epoch_newest(ring);
 	u64 start_ms = by->now_ms, begun_ms;
+	u8 serial = last ? last->serial + 1 : 0;
 	u32 epoch = at_least;
 
 	memset(ring->slot, 0, sizeof(ring->slot));
@@ -101,7 +106,7 @@ void cb_epoch_restart(struct cb_ring *ring, const struct cb_epoch_by *by, u32 at
 		if (begun_ms < by->len_ms)
 			start_ms -= min(begun_ms, start_ms);
 	}
-	add(ring, by, epoch, start_ms);
+	add(ring, by, epoch, start_ms, serial);
 }
 
 void cb_epoch_replace(struct cb_ring *ring, const struct cb_epoch_by *by, bool at_once)
@@ -120,7 +125,7 @@ void cb_epoch_replace(struct cb_ring *ring, const struct cb_epoch_by *by, bool a
 	start_ms = max(start_ms, by->now_ms + SWITCH_MS);
 	if (at_once)
 		start_ms = max(by->now_ms, last->start_ms + 1);
-	add(ring, by, epoch, start_ms);
+	add(ring, by, epoch, start_ms, last->serial + 1);
 }
 
 static void forget_old(struct cb_ring *ring)

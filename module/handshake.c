@@ -140,8 +140,10 @@ static bool opens(const struct cb_segment *seg, const struct cb_policy *pol,
 		return false;
 	key = form == CB_FORM_TS ? &slot->ts_key : &slot->rows_key;
 	if (!cb_cookie_open(key, &seg->tuple, cisn, slot->epoch, form, params_of(pol),
-			    isn, &out->offer))
+			    isn, &out->offer, &out->print))
 		return false;
+	out->print += !out->print;
+	out->serial = slot->serial;
 	out->cisn = cisn;
 	out->isn = isn;
 	out->epoch = slot->epoch;

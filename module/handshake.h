@@ -62,6 +62,8 @@ struct cb_opened {
 	u32 ts_off;		/* TSval of the socket = CLOCK_MONOTONIC ms + this */
 	u32 tsval;		/* client's TSval in the ACK (ts_recent) */
 	u32 epoch;
+	u64 print;		/* of the cookie: its MAC; never 0 */
+	u8 serial;		/* of the epoch's slot */
 	u8 rcv_wscale;		/* what the SYN-ACK announced */
 	bool timestamps;
 	bool exact;		/* MSS and window scale are the SYN's own (embryonic.c) */

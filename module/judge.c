@@ -120,8 +120,10 @@ static struct cb_decision judge_ack(struct cb_ctx *ctx)
 /* Neither SYN nor ACK, or both, or RST: never starts a connection here. */
 static struct cb_decision judge_other(struct cb_ctx *ctx)
 {
-	if (ctx->seg.flags & CB_TCP_RST)
+	if (ctx->seg.flags & CB_TCP_RST) {
 		cb_embryonic_reset(ctx);
+		cb_redeem_settle(ctx->cbn);
+	}
 	if ((ctx->seg.flags & CB_TCP_RST) ||
 	    ctx->svc->spec.invalid != COOKIEBOX_INVALID_DROP || ctx->svc->ops->known(ctx))
 		return cb_decide(CB_PASS, CB_R_NONE);

@@ -95,6 +95,7 @@ void cb_keyring_publish(struct cb_net *cbn, struct cb_ring *ring)
 	old = rcu_replace_pointer(cbn->ring, ring, lockdep_is_held(&cbn->lock));
 	if (old)
 		call_rcu(&old->rcu, free_ring);
+	cb_redeem_advanced(cbn, ring);
 	if (cbn->ring_running)
 		arm(cbn);
 }

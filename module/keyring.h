@@ -55,6 +55,7 @@ struct cb_slot {
 	siphash_key_t rows_key;
 	u64 start_ms;		/* CLOCK_MONOTONIC when it begins to seal */
 	u32 epoch;
+	u8 serial;		/* one more than that of the slot before; wraps */
 	bool valid;
 };
 

@@ -15,6 +15,7 @@
 #include "elsewhere.h"
 #include "embryonic.h"
 #include "flow-local.h"
+#include "redeem.h"
 
 /* What the stack would do at this moment differs from a cookie's? */
 bool cb_local_serves(const struct sock *listener)
@@ -71,6 +72,8 @@ static struct cb_decision opened(struct cb_ctx *ctx)
 		return cb_decide(CB_PASS, CB_R_NONE);
 	if (cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
 		return cb_conntrack_release(ctx);
+	if (cb_redeem_replays(ctx))
+		return cb_decide(CB_DROP, CB_R_REPLAYED);
 	d = ask_listener(ctx, cb_demux_listener(ctx));
 	if (d.action != CB_ANSWER)
 		return d;
@@ -106,6 +109,18 @@ static bool load(struct cb_ctx *ctx, struct cb_load *load)
 	return true;
 }
 
+static enum cb_reason accept_once(struct cb_ctx *ctx, struct sock *listener)
+{
+	enum cb_reason reason = cb_redeem_begin(ctx);
+
+	if (reason != CB_R_NONE)
+		return reason;
+	cb_embryonic_redeem(ctx);
+	reason = cb_local_accept(ctx, listener);
+	cb_redeem_end(ctx, reason);
+	return reason;
+}
+
 static struct cb_decision deliver(struct cb_ctx *ctx)
 {
 	enum cb_reason reason = cb_parse_checksum(ctx);
@@ -120,10 +135,9 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 	d = ask_listener(ctx, listener);
 	if (d.action != CB_ANSWER)
 		return d;
-	cb_embryonic_redeem(ctx);
-	reason = cb_local_accept(ctx, listener);
+	reason = accept_once(ctx, listener);
 	/* Another CPU made the child: the segment is one of its first flight. */
-	if (reason == CB_R_RACE_LOST && cb_demux_established(ctx))
+	if ((reason == CB_R_RACE_LOST || reason == CB_R_REPEATED) && cb_demux_established(ctx))
 		reason = CB_R_NONE;
 	if (reason != CB_R_COOKIE_ACCEPTED && reason != CB_R_NONE)
 		return cb_decide(CB_DROP, reason);

@@ -10,7 +10,8 @@
  * is gone by then (unload) or no socket can name the namespace (its death):
  *	pre_exit	sysctls, hooks and embryonic cache off: nothing new gets in
  *	(grace period, made by the namespace core)
- *	exit		attacks, services, ring work and ring, gate, flow cache: no reader is left
+ *	exit		attacks, services, ring work and ring, used cookies, gate,
+ *			flow cache: no reader is left
  * Rules of the iptables target keep the module loaded and the service that
  * they name alive; they may outlive struct cb_net, so they never touch it.
  */
@@ -49,6 +50,9 @@ int cb_net_start(struct cb_net *cbn)
 		cbn->gate = cb_gate_alloc();
 	if (!cbn->gate)
 		return -ENOMEM;
+	err = cb_redeem_start(cbn);
+	if (err)
+		return err;
 	err = cb_keyring_start(cbn);
 	if (err)
 		return err;
@@ -106,6 +110,7 @@ static int __net_init init_net_state(struct net *net)
 	spin_lock_init(&cbn->elsewhere_lock);
 	spin_lock_init(&cbn->own.lock);
 	cb_engage_init(cbn);
+	cb_redeem_init(cbn);
 	err = cb_keyring_init(cbn);
 	if (err)
 		return err;
@@ -142,6 +147,7 @@ static void __net_exit exit_net_state(struct net *net)
 	cb_engage_exit(cbn);
 	cb_service_exit(cbn);
 	cb_keyring_exit(cbn);
+	cb_redeem_exit(cbn);
 	cb_gate_free(cbn->gate);
 	cbn->gate = NULL;
 	cb_flows_free(cbn->flows);

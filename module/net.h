@@ -21,6 +21,7 @@
 #include "engage.h"
 #include "keyring.h"
 #include "own.h"
+#include "redeem.h"
 
 struct cb_table;
 struct cb_gate;
@@ -41,6 +42,8 @@ struct cb_sysctl {
 	unsigned int auto_hold_seconds;	/* 1..3600, 10 */
 	unsigned int embryonic_max;	/* SYN-ACKs remembered per CPU: 0..32768, 1024 */
 	unsigned int synack_retransmit_rate;	/* per second and source prefix: 0..1000, 8 */
+	unsigned int single_use_max;	/* redeemed cookies held: CB_SINGLE_USE_MIN.._MAX */
+	unsigned int single_use_full;	/* COOKIEBOX_SINGLE_USE_FULL_* */
 };
 
 /* A destination that NAT, TPROXY or routing takes elsewhere: elsewhere.c. */
@@ -74,6 +77,7 @@ struct cb_net {
 	s64 wall_ahead_ms;		/* CLOCK_REALTIME - CLOCK_MONOTONIC, last seen */
 
 	struct nf_hook_ops hooks[CB_HOOKS];	/* ours, while hooks_registered */
+	struct cb_redeem redeem;	/* cookies that were used: redeemset.c */
 	struct cb_own own;		/* this host's own addresses: own.c */
 	struct cb_engage_net engage;	/* attack.c, engage.c */
 

@@ -36,7 +36,7 @@ const struct nla_policy cookiebox_abort_nl_policy[COOKIEBOX_A_TRANSACTION_PAD + 
 };
 
 /* COOKIEBOX_CMD_SERVICE_ADD - do */
-const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_HOLD + 1] = {
+const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_SINGLE_USE + 1] = {
 	[COOKIEBOX_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 	[COOKIEBOX_A_SERVICE_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_PORT_MIN] = { .type = NLA_U16, },
@@ -55,10 +55,11 @@ const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_HOLD
 	[COOKIEBOX_A_SERVICE_ENGAGE_AT] = NLA_POLICY_MAX(NLA_U8, 100),
 	[COOKIEBOX_A_SERVICE_RELEASE_AT] = NLA_POLICY_MAX(NLA_U8, 99),
 	[COOKIEBOX_A_SERVICE_HOLD] = NLA_POLICY_MAX(NLA_U16, 3600),
+	[COOKIEBOX_A_SERVICE_SINGLE_USE] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* COOKIEBOX_CMD_SERVICE_SET - do */
-const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_HOLD + 1] = {
+const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_SINGLE_USE + 1] = {
 	[COOKIEBOX_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 	[COOKIEBOX_A_SERVICE_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_PORT_MIN] = { .type = NLA_U16, },
@@ -77,6 +78,7 @@ const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_HOLD
 	[COOKIEBOX_A_SERVICE_ENGAGE_AT] = NLA_POLICY_MAX(NLA_U8, 100),
 	[COOKIEBOX_A_SERVICE_RELEASE_AT] = NLA_POLICY_MAX(NLA_U8, 99),
 	[COOKIEBOX_A_SERVICE_HOLD] = NLA_POLICY_MAX(NLA_U16, 3600),
+	[COOKIEBOX_A_SERVICE_SINGLE_USE] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* COOKIEBOX_CMD_SERVICE_DEL - do */
@@ -181,14 +183,14 @@ const struct genl_ops cookiebox_nl_ops[17] = {
 		.cmd		= COOKIEBOX_CMD_SERVICE_ADD,
 		.doit		= cookiebox_nl_service_add_doit,
 		.policy		= cookiebox_service_add_nl_policy,
-		.maxattr	= COOKIEBOX_A_SERVICE_HOLD,
+		.maxattr	= COOKIEBOX_A_SERVICE_SINGLE_USE,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
 		.cmd		= COOKIEBOX_CMD_SERVICE_SET,
 		.doit		= cookiebox_nl_service_set_doit,
 		.policy		= cookiebox_service_set_nl_policy,
-		.maxattr	= COOKIEBOX_A_SERVICE_HOLD,
+		.maxattr	= COOKIEBOX_A_SERVICE_SINGLE_USE,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{

@@ -21,9 +21,9 @@ extern const struct nla_policy cookiebox_commit_nl_policy[COOKIEBOX_A_TRANSACTIO
 
 extern const struct nla_policy cookiebox_abort_nl_policy[COOKIEBOX_A_TRANSACTION_PAD + 1];
 
-extern const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_HOLD + 1];
+extern const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_SINGLE_USE + 1];
 
-extern const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_HOLD + 1];
+extern const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_SINGLE_USE + 1];
 
 extern const struct nla_policy cookiebox_service_del_nl_policy[COOKIEBOX_A_SERVICE_NAME + 1];
 

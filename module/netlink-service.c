@@ -250,6 +250,7 @@ static int parse_settings(struct request *r, bool added)
 	parse_u8(r, COOKIEBOX_A_SERVICE_RELEASE_AT, &s->release_at);
 	if (r->attrs[COOKIEBOX_A_SERVICE_HOLD])
 		s->hold = nla_get_u16(r->attrs[COOKIEBOX_A_SERVICE_HOLD]);
+	parse_u8(r, COOKIEBOX_A_SERVICE_SINGLE_USE, &s->single_use);
 	err = check_mode(r);
 	if (!err)
 		err = check_auto(r);

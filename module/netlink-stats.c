@@ -63,7 +63,7 @@ static u64 memory(const struct cb_net *cbn, const struct cb_service_totals *t)
 	if (READ_ONCE(cbn->gate))
 		bytes += cb_gate_bytes();
 	bytes += cb_netlink_cache_bytes(cbn);
-	return bytes + cb_attack_bytes(cbn) + cb_embryonic_bytes(cbn);
+	return bytes + cb_attack_bytes(cbn) + cb_embryonic_bytes(cbn) + cb_redeem_bytes(cbn);
 }
 
 static int put_totals(struct sk_buff *skb, const struct cb_net *cbn)
@@ -201,6 +201,23 @@ static int put_auto(struct sk_buff *skb, const struct cb_net *cbn)
 	return 0;
 }
 
+static int put_single_use(struct sk_buff *skb, struct cb_net *cbn)
+{
+	struct cb_redeem_info info;
+
+	cb_redeem_read(cbn, &info);
+	if (nla_put_u32(skb, COOKIEBOX_A_STATUS_SINGLE_USE_MAX, info.max) ||
+	    nla_put_u8(skb, COOKIEBOX_A_STATUS_SINGLE_USE_FULL,
+		       READ_ONCE(cbn->sysctl.single_use_full)) ||
+	    nla_put_u32(skb, COOKIEBOX_A_STATUS_SINGLE_USE_HELD, info.held) ||
+	    nla_put_u64_64bit(skb, COOKIEBOX_A_STATUS_SINGLE_USE_MEMORY, info.bytes,
+			      COOKIEBOX_A_STATUS_PAD) ||
+	    nla_put_u64_64bit(skb, COOKIEBOX_A_STATUS_SINGLE_USE_UNHELD, info.unheld,
+			      COOKIEBOX_A_STATUS_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
 int cookiebox_nl_status_get_doit(struct sk_buff *in, struct genl_info *info)
 {
 	struct cb_net *cbn = cb_net(genl_info_net(info));
@@ -218,6 +235,8 @@ int cookiebox_nl_status_get_doit(struct sk_buff *in, struct genl_info *info)
 		err = put_sysctls(skb, cbn);
 	if (!err)
 		err = put_auto(skb, cbn);
+	if (!err)
+		err = put_single_use(skb, cbn);
 	if (!err)
 		return cb_netlink_send(skb, hdr, info);
 	nlmsg_free(skb);

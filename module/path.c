@@ -23,6 +23,8 @@
 #include "build.c"
 #include "reply.c"
 #include "embryonic.c"
+#include "prints.c"
+#include "redeem.c"
 #include "local.c"
 #include "engage.c"
 #include "judge.c"

@@ -74,7 +74,13 @@
 	R(REPLY_FAILED, reply_failed, DROP, \
 	  "SYN-ACK could not be built or was refused by the output path") \
 	R(SYNACK_RETRANSMITTED, synack_retransmitted, ANSWER, \
-	  "SYN-ACK of a calm time was sent again, since no ACK had come")
+	  "SYN-ACK of a calm time was sent again, since no ACK had come") \
+	R(REPLAYED, replayed, DROP, \
+	  "cookie was used before, and its connection is gone: an ACK that somebody recorded") \
+	R(REPEATED, repeated, DROP, \
+	  "cookie was used a moment ago: a segment of the same first flight; it is sent again") \
+	R(SINGLE_USE_FULL, single_use_full, DROP, \
+	  "no room to hold the used cookie, and net.cookiebox.single_use_full says drop")
 
 #ifndef CB_REASON_ENUM
 #define CB_REASON_ENUM

@@ -79,6 +79,7 @@ struct cb_service_spec {		/* what the admin said */
 	u8 flow_cache;
 	u8 engage_at, release_at;	/* percent; 0: the sysctl's */
 	u16 hold;			/* seconds; 0: the sysctl's */
+	u8 single_use;
 	u8 n_allow;
 	const struct cb_prefix *allow;	/* in a service: its own tail */
 };

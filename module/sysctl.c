@@ -33,6 +33,13 @@ static const unsigned int hold_seconds_min = 1, hold_seconds_max = 3600;
 
 static const unsigned int embryonic_max_min, embryonic_max_max = CB_LANE_MAX;
 static const unsigned int synack_retransmit_rate_min, synack_retransmit_rate_max = 1000;
+static const unsigned int single_use_max_min = CB_SINGLE_USE_MIN;
+static const unsigned int single_use_max_max = CB_SINGLE_USE_MAX;
+
+static const char *const full_words[] = {
+	[COOKIEBOX_SINGLE_USE_FULL_ACCEPT] = "accept",
+	[COOKIEBOX_SINGLE_USE_FULL_DROP] = "drop",
+};
 
 static const char *const reply_words[] = {
 	[COOKIEBOX_REPLY_ROUTE] = "route",
@@ -50,6 +57,20 @@ static int epoch_seconds(cb_ctl_table table, int write, void *buffer, size_t *le
 	err = cb_keyring_epoch_changed(cbn);
 	if (err)
 		WRITE_ONCE(cbn->sysctl.epoch_seconds, before);
+	return err;
+}
+
+static int single_use_max(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	struct cb_net *cbn = container_of(table->data, struct cb_net, sysctl.single_use_max);
+	unsigned int before = READ_ONCE(cbn->sysctl.single_use_max);
+	int err = proc_douintvec_minmax(table, write, buffer, lenp, ppos);
+
+	if (err || !write)
+		return err;
+	err = cb_redeem_resize(cbn);
+	if (err)
+		WRITE_ONCE(cbn->sysctl.single_use_max, before);
 	return err;
 }
 
@@ -83,8 +104,9 @@ static int release_percent(cb_ctl_table table, int write, void *buffer, size_t *
 		       table, write, buffer, lenp, ppos);
 }
 
-/* A word, so that a script reads as it is meant. */
-static int default_reply(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+/* A word, so that a script reads as it is meant: of @words, from @first on. */
+static int one_word(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos,
+		    const char *const *words, int first, int n)
 {
 	unsigned int *value = table->data;
 	char word[WORD_LEN] = "";
@@ -92,17 +114,16 @@ static int default_reply(cb_ctl_table table, int write, void *buffer, size_t *le
 				    .maxlen = sizeof(word), .mode = table->mode };
 	int err, i;
 
-	strscpy(word, reply_words[READ_ONCE(*value)], sizeof(word));
+	strscpy(word, words[READ_ONCE(*value)], sizeof(word));
 	if (write && *ppos)
 		return -EINVAL;
 	err = proc_dostring(&shadow, write, buffer, lenp, ppos);
 	if (err || !write)
 		return err;
-	i = match_string(reply_words + COOKIEBOX_REPLY_ROUTE,
-			 ARRAY_SIZE(reply_words) - COOKIEBOX_REPLY_ROUTE, word);
+	i = match_string(words + first, n - first, word);
 	if (i < 0)
 		return -EINVAL;
-	WRITE_ONCE(*value, COOKIEBOX_REPLY_ROUTE + i);
+	WRITE_ONCE(*value, first + i);
 	return 0;
 }
 
@@ -143,6 +164,18 @@ static int embryonic_max(cb_ctl_table table, int write, void *buffer, size_t *le
 	return err;
 }
 
+static int default_reply(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	return one_word(table, write, buffer, lenp, ppos, reply_words, COOKIEBOX_REPLY_ROUTE,
+			ARRAY_SIZE(reply_words));
+}
+
+static int single_use_full(cb_ctl_table table, int write, void *buffer, size_t *lenp,
+			   loff_t *ppos)
+{
+	return one_word(table, write, buffer, lenp, ppos, full_words, 0, ARRAY_SIZE(full_words));
+}
+
 static const struct cb_sysctl defaults = {
 	.epoch_seconds = 32,
 	.default_reply = COOKIEBOX_REPLY_ROUTE,
@@ -153,6 +186,8 @@ static const struct cb_sysctl defaults = {
 	.auto_hold_seconds = 10,
 	.embryonic_max = 1024,
 	.synack_retransmit_rate = 8,
+	.single_use_max = 262144,
+	.single_use_full = COOKIEBOX_SINGLE_USE_FULL_ACCEPT,
 };
 
 /* Where a value is in struct cb_sysctl; each namespace gets a copy that points to its own. */
@@ -237,6 +272,22 @@ static const struct ctl_table template[] = {
 		.proc_handler	= proc_douintvec_minmax,
 		.extra1		= (void *)&synack_retransmit_rate_min,
 		.extra2		= (void *)&synack_retransmit_rate_max,
+	},
+	{
+		.procname	= "single_use_max",
+		.data		= AT(single_use_max),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= single_use_max,
+		.extra1		= (void *)&single_use_max_min,
+		.extra2		= (void *)&single_use_max_max,
+	},
+	{
+		.procname	= "single_use_full",
+		.data		= AT(single_use_full),
+		.maxlen		= WORD_LEN,
+		.mode		= 0644,
+		.proc_handler	= single_use_full,
 	},
 	{ }	/* older kernels look for the end */
 };

@@ -169,6 +169,8 @@ static const struct keyword keywords[] = {
 	  COOKIEBOX_A_SERVICE_RELEASE_AT, NULL, parse_release_at, put_release_at },
 	{ "hold", "SECONDS|default", "auto: stays engaged at least", "default",
 	  COOKIEBOX_A_SERVICE_HOLD, NULL, parse_hold, put_hold },
+	{ "single-use", "on|off", "does a cookie make one connection only", NULL,
+	  COOKIEBOX_A_SERVICE_SINGLE_USE, single_choices, NULL, NULL },
 };
 
 #define N_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -192,6 +194,7 @@ const char *const grammar_attr_words[GRAMMAR_ATTRS] = {
 	[COOKIEBOX_A_SERVICE_ENGAGE_AT] = "engage-at",
 	[COOKIEBOX_A_SERVICE_RELEASE_AT] = "release-at",
 	[COOKIEBOX_A_SERVICE_HOLD] = "hold",
+	[COOKIEBOX_A_SERVICE_SINGLE_USE] = "single-use",
 };
 
 static const struct keyword *find_keyword(const char *word)

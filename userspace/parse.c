@@ -85,6 +85,19 @@ const struct choice event_choices[] = {
 	{ "clock_stepped", COOKIEBOX_EVENT_KIND_CLOCK_STEPPED },
 	{ "engaged", COOKIEBOX_EVENT_KIND_ENGAGED },
 	{ "released", COOKIEBOX_EVENT_KIND_RELEASED },
+	{ "single_use_full", COOKIEBOX_EVENT_KIND_SINGLE_USE_FULL },
+	{ NULL, 0 }
+};
+
+const struct choice single_choices[] = {
+	{ "on", COOKIEBOX_SINGLE_USE_ON },
+	{ "off", COOKIEBOX_SINGLE_USE_OFF },
+	{ NULL, 0 }
+};
+
+const struct choice full_choices[] = {
+	{ "accept", COOKIEBOX_SINGLE_USE_FULL_ACCEPT },
+	{ "drop", COOKIEBOX_SINGLE_USE_FULL_DROP },
 	{ NULL, 0 }
 };
 

@@ -109,6 +109,8 @@ const struct field service_fields[] = {
 	{ "hold", NULL, decode_number, COOKIEBOX_A_SERVICE_HOLD, NULL },
 	{ "engaged", NULL, decode_flag, COOKIEBOX_A_SERVICE_ENGAGED, NULL },
 	{ "engaged_since", NULL, decode_number, COOKIEBOX_A_SERVICE_ENGAGED_SINCE, NULL },
+	{ "single_use", "SINGLE-USE", decode_choice, COOKIEBOX_A_SERVICE_SINGLE_USE,
+	  single_choices },
 	{ NULL, NULL, NULL, 0, NULL }
 };
 

@@ -55,6 +55,12 @@ static const struct field status_fields[] = {
 	{ "auto_release_percent", NULL, decode_number, COOKIEBOX_A_STATUS_AUTO_RELEASE_PERCENT,
 	  NULL },
 	{ "auto_hold_seconds", NULL, decode_number, COOKIEBOX_A_STATUS_AUTO_HOLD_SECONDS, NULL },
+	{ "single_use_max", NULL, decode_number, COOKIEBOX_A_STATUS_SINGLE_USE_MAX, NULL },
+	{ "single_use_full", NULL, decode_choice, COOKIEBOX_A_STATUS_SINGLE_USE_FULL,
+	  full_choices },
+	{ "single_use_held", NULL, decode_number, COOKIEBOX_A_STATUS_SINGLE_USE_HELD, NULL },
+	{ "single_use_memory", NULL, decode_number, COOKIEBOX_A_STATUS_SINGLE_USE_MEMORY, NULL },
+	{ "single_use_unheld", NULL, decode_number, COOKIEBOX_A_STATUS_SINGLE_USE_UNHELD, NULL },
 	{ NULL, NULL, NULL, 0, NULL }
 };
 
@@ -85,7 +91,7 @@ static const char *const class_sums[][2] = {
 /* Outcomes that tell of the host's set-up rather than of the clients. */
 static const char *const notable[] = {
 	"not_local", "syncookies_off", "listener_unsupported", "no_listener", "queue_full",
-	"refused_by_host", "no_memory", "no_route", "reply_failed",
+	"refused_by_host", "no_memory", "no_route", "reply_failed", "single_use_full",
 };
 
 struct report {
@@ -242,6 +248,18 @@ static void print_cache(const json_t *c)
 	       number_in(c, "evicted"), number_in(c, "reclaimed"), number_in(c, "refused"));
 }
 
+static void print_single_use(const json_t *s)
+{
+	long long unheld = json_integer_value(json_object_get(s, "single_use_unheld"));
+
+	printf("used cookies: %lld held, room for %lld",
+	       (long long)json_integer_value(json_object_get(s, "single_use_held")),
+	       (long long)json_integer_value(json_object_get(s, "single_use_max")));
+	if (unheld)
+		printf("; %lld found no room and can be used again", unheld);
+	putchar('\n');
+}
+
 static void print_screen(const struct report *r)
 {
 	size_t i, n = json_array_size(r->services);
@@ -267,6 +285,7 @@ static void print_screen(const struct report *r)
 		       json_string_value(json_object_get(v, "sentence")));
 	print_keys(r->status);
 	print_cache(json_object_get(r->status, "flow_cache"));
+	print_single_use(r->status);
 }
 
 static void print_report(struct report *r)

@@ -19,6 +19,11 @@ bool cb_accept_mptcp(void)
 	return IS_ENABLED(CONFIG_MPTCP);
 }
 
+bool cb_accept_makes_child(void)
+{
+	return false;
+}
+
 enum cb_reason cb_local_accept(struct cb_ctx *ctx, struct sock *listener)
 {
 	struct request_sock *req = cb_accept_request(ctx, listener);

@@ -22,6 +22,11 @@ bool cb_accept_mptcp(void)
 	return IS_ENABLED(CONFIG_MPTCP);
 }
 
+bool cb_accept_makes_child(void)
+{
+	return true;
+}
+
 /* A segment with a key that the listener does not have, or the reverse, was
  * refused before; what is left has none, so the child has none either.
  */

@@ -27,7 +27,7 @@ import tempfile
 VOLATILE = [
     (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "DATE TIME "),
     (r'"time": ?\d+', '"time":N'),
-    (r'"memory": \d+', '"memory": N'),
+    (r'"(single_use_)?memory": \d+', r'"\1memory": N'),
     (r"\b\d+ bytes,", "N bytes,"),
     (r'"next_epoch_ms": \d+', '"next_epoch_ms": N'),
     (r"in \d+\.\d s", "in N s"),

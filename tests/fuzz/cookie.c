@@ -84,8 +84,10 @@ static bool seal(const struct case_of *c, struct cb_offer *offer, u32 *isn)
 
 static bool open(const struct case_of *c, u32 isn, struct cb_offer *offer)
 {
+	u64 mac;
+
 	return cb_cookie_open(&c->key, &c->tuple, c->cisn, c->epoch, c->form, c->params, isn,
-			      offer);
+			      offer, &mac);
 }
 
 /* Changes one of what is bound, in one of two ways. */

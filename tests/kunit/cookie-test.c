@@ -94,10 +94,11 @@ static bool returns(const struct form_case *c, const siphash_key_t *key,
 	u16 lowest = c->form == CB_FORM_TS ? cb_mss_classes[0] : 536;
 	struct cb_offer sealed = *asked, opened;
 	u32 cisn = asked->mss * 0x9e3779b9u, isn;
+	u64 mac;
 
 	if (!cb_cookie_seal(key, tuple, cisn, 10, c->form, 7, &sealed, &isn))
 		return asked->mss < lowest;
-	if (!cb_cookie_open(key, tuple, cisn, 10, c->form, 7, isn, &opened))
+	if (!cb_cookie_open(key, tuple, cisn, 10, c->form, 7, isn, &opened, &mac))
 		return false;
 	if (c->form == CB_FORM_TS && !options_exact(&sealed, asked))
 		return false;
@@ -167,8 +168,9 @@ static bool opens(const siphash_key_t *key, const struct cb_tuple *tuple, u32 ci
 		  u32 epoch, enum cb_form form, u16 params, u32 isn)
 {
 	struct cb_offer offer;
+	u64 mac;
 
-	return cb_cookie_open(key, tuple, cisn, epoch, form, params, isn, &offer);
+	return cb_cookie_open(key, tuple, cisn, epoch, form, params, isn, &offer, &mac);
 }
 
 static bool tuple_change_opens(const siphash_key_t *key, const struct cb_tuple *tuple,

@@ -34,6 +34,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 # What does not show among the places that failed. Some fail without a word: for them no_memory grows.
 SPARED = {"pcpu_alloc_noprof": "percpu memory has no fault injection",
           "cb_gate_alloc": "larger than a page: falls back to vmalloc",
+          "cb_prints_alloc": "likewise, but for its head",
           "cb_demux_listener": "all of the header was gathered before",
           "xt_register_targets": "allocates nothing",
           "inet_reqsk_alloc": "without a word", "mptcp_subflow_reqsk_alloc": "without a word",
@@ -295,6 +296,20 @@ def control(fail):
 
     count, complaints = fail.each(lambda: os.pwrite(handle, b"30", 0), judge)
     ok(count > 0 and not complaints, f"sysctl: {count} allocations fail", complaints)
+    resize(fail)
+
+
+def resize(fail):
+    """Another size of the set of used cookies, or the one that it had."""
+    handle = os.open(SYSCTL + "single_use_max", os.O_RDWR)
+
+    def judge(_failed, result):
+        now = os.pread(handle, 32, 0)
+        os.pwrite(handle, b"262144", 0)
+        return None if now in (b"262144\n", b"2000\n") else f"{result!r}: {now}"
+
+    count, complaints = fail.each(lambda: os.pwrite(handle, b"2000", 0), judge)
+    ok(count > 0 and not complaints, f"size of a set: {count} allocations fail", complaints)
 
 
 # --- Segments ---------------------------------------------------------------------------------

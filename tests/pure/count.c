@@ -37,10 +37,11 @@ static u32 count_key(const struct trial *t, const struct cb_tuple *tuple, u32 ci
 				    CB_KEY_COOKIE_ROWS, FIX_EPOCH);
 	struct cb_offer offer;
 	u32 isn, n = 0;
+	u64 mac;
 
 	for (isn = 0; isn < isns(t); isn++)
 		n += cb_cookie_open(&key, tuple, cisn, FIX_EPOCH, t->form, FIX_WSCALE, isn,
-				    &offer);
+				    &offer, &mac);
 	return n;
 }
 

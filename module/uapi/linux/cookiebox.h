@@ -140,6 +140,8 @@ enum cookiebox_reason_class {
  * @COOKIEBOX_EVENT_KIND_RELEASED: A service with engage auto stopped
  *   answering. With the whole attack. Not sent when the service is deleted or
  *   set to another engagement meanwhile: those events end it.
+ * @COOKIEBOX_EVENT_KIND_SINGLE_USE_FULL: There was no room to hold a used
+ *   cookie. Told once an epoch.
  */
 enum cookiebox_event_kind {
 	COOKIEBOX_EVENT_KIND_SERVICE_ADDED,
@@ -152,6 +154,29 @@ enum cookiebox_event_kind {
 	COOKIEBOX_EVENT_KIND_CLOCK_STEPPED,
 	COOKIEBOX_EVENT_KIND_ENGAGED,
 	COOKIEBOX_EVENT_KIND_RELEASED,
+	COOKIEBOX_EVENT_KIND_SINGLE_USE_FULL,
+};
+
+/**
+ * enum cookiebox_single_use - How often a cookie makes a connection.
+ * @COOKIEBOX_SINGLE_USE_ON: Once.
+ * @COOKIEBOX_SINGLE_USE_OFF: Whenever its ACK comes and there is no connection
+ *   of the tuple.
+ */
+enum cookiebox_single_use {
+	COOKIEBOX_SINGLE_USE_ON,
+	COOKIEBOX_SINGLE_USE_OFF,
+};
+
+/**
+ * enum cookiebox_single_use_full - What becomes of a good ACK when there is no
+ *   room to hold its cookie.
+ * @COOKIEBOX_SINGLE_USE_FULL_ACCEPT: Accepted; it can be used again.
+ * @COOKIEBOX_SINGLE_USE_FULL_DROP: Dropped.
+ */
+enum cookiebox_single_use_full {
+	COOKIEBOX_SINGLE_USE_FULL_ACCEPT,
+	COOKIEBOX_SINGLE_USE_FULL_DROP,
 };
 
 #define COOKIEBOX_NAME_MAX		31
@@ -193,6 +218,7 @@ enum {
 	COOKIEBOX_A_SERVICE_ENGAGED,
 	COOKIEBOX_A_SERVICE_ENGAGED_SINCE,
 	COOKIEBOX_A_SERVICE_PAD,
+	COOKIEBOX_A_SERVICE_SINGLE_USE,
 
 	__COOKIEBOX_A_SERVICE_MAX,
 	COOKIEBOX_A_SERVICE_MAX = (__COOKIEBOX_A_SERVICE_MAX - 1)
@@ -277,6 +303,11 @@ enum {
 	COOKIEBOX_A_STATUS_AUTO_ENGAGE_PERCENT,
 	COOKIEBOX_A_STATUS_AUTO_RELEASE_PERCENT,
 	COOKIEBOX_A_STATUS_AUTO_HOLD_SECONDS,
+	COOKIEBOX_A_STATUS_SINGLE_USE_MAX,
+	COOKIEBOX_A_STATUS_SINGLE_USE_FULL,
+	COOKIEBOX_A_STATUS_SINGLE_USE_HELD,
+	COOKIEBOX_A_STATUS_SINGLE_USE_MEMORY,
+	COOKIEBOX_A_STATUS_SINGLE_USE_UNHELD,
 
 	__COOKIEBOX_A_STATUS_MAX,
 	COOKIEBOX_A_STATUS_MAX = (__COOKIEBOX_A_STATUS_MAX - 1)
