@@ -3,7 +3,7 @@
  * What local mode keeps in the flow cache: when a cookie opened, what its options
  * are and may have lost, and how often the client had to send data again.
  *
- * Owns cb_net->flows_used.  Invariant: nothing here decides about a segment, so the
+ * Owns cb_flow_local_used.  Invariant: nothing here decides about a segment, so the
  * cache may be off, full or flushed at any moment.
  */
 #include <linux/ip.h>
@@ -11,6 +11,8 @@
 #include <net/tcp.h>
 #include "flow-local.h"
 #include "flow.h"
+
+bool cb_flow_local_used __read_mostly;
 
 /* The classes are ascending, and the offer was below the next. */
 static u16 mss_max(const struct cb_opened *opened)
@@ -48,8 +50,8 @@ void cb_flow_local_opened(const struct cb_ctx *ctx)
 
 	u64 limit = cb_flow_entries(READ_ONCE(ctx->cbn->sysctl.flow_cache_bytes));
 
-	if (!READ_ONCE(ctx->cbn->flows_used))
-		WRITE_ONCE(ctx->cbn->flows_used, true);
+	if (!READ_ONCE(cb_flow_local_used))
+		WRITE_ONCE(cb_flow_local_used, true);
 	cb_flow_add(ctx->cbn->flows, limit, &ctx->seg.tuple, &facts);
 }
 
@@ -93,16 +95,17 @@ static void tuple_of(struct cb_tuple *t, const struct sk_buff *skb, u8 pf, int t
 	t->daddr.a[0] = ip_hdr(skb)->daddr;
 }
 
-void cb_flow_local_later(struct cb_net *cbn, const struct sk_buff *skb,
-			 const struct nf_hook_state *state, int thoff)
+void cb_flow_local_later(const struct sk_buff *skb, const struct nf_hook_state *state)
 {
+	struct cb_flows *flows = READ_ONCE(cb_net(state->net)->flows);
+	struct cb_glance g = cb_parse_glance(skb, state->pf);
 	struct cb_tuple tuple;
 	struct cb_flow *flow;
 
-	if (!came_again(skb, thoff))
+	if (!flows || !g.tcp || !came_again(skb, g.thoff))
 		return;
-	tuple_of(&tuple, skb, state->pf, thoff);
-	flow = cb_flow_find(cbn->flows, &tuple);
+	tuple_of(&tuple, skb, state->pf, g.thoff);
+	flow = cb_flow_find(flows, &tuple);
 	if (flow)
 		WRITE_ONCE(flow->again, READ_ONCE(flow->again) + 1);
 }

@@ -194,8 +194,8 @@ unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 	if (cb_is_bare_ack(g.flags))
 		early = cb_demux_early(skb, state, g.thoff);
 	if (early == CB_EARLY_KNOWN) {
-		if (unlikely(cb_flow_local_used(priv)))
-			cb_flow_local_later(priv, skb, state, g.thoff);
+		if (unlikely(READ_ONCE(cb_flow_local_used)))
+			cb_flow_local_later(skb, state);
 		return NF_ACCEPT;
 	}
 	return protect(skb, state, early);
@@ -223,8 +223,8 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	if (cb_is_bare_ack(ctx.seg.flags))
 		early = cb_demux_early(skb, state, ctx.seg.thoff);
 	if (early == CB_EARLY_KNOWN) {
-		if (unlikely(cb_flow_local_used(ctx.cbn)))
-			cb_flow_local_later(ctx.cbn, skb, state, ctx.seg.thoff);
+		if (unlikely(READ_ONCE(cb_flow_local_used)))
+			cb_flow_local_later(skb, state);
 		return NF_ACCEPT;
 	}
 	ctx.requested = early == CB_EARLY_REQUEST;

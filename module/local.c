@@ -141,7 +141,7 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 		reason = CB_R_NONE;
 	if (reason != CB_R_COOKIE_ACCEPTED && reason != CB_R_NONE)
 		return cb_decide(CB_DROP, reason);
-	if (unlikely(ctx->svc->spec.flow_cache) && reason == CB_R_COOKIE_ACCEPTED)
+	if (unlikely(ctx->svc->spec.flow_cache && reason == CB_R_COOKIE_ACCEPTED))
 		cb_flow_local_opened(ctx);
 	return cb_decide(CB_PASS, reason);
 }

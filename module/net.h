@@ -90,7 +90,6 @@ struct cb_net {
 	struct ctl_table_header *sysctl_header;
 	struct ctl_table *sysctl_table;
 	struct cb_flows *flows;		/* flow cache; as long as the gate */
-	bool flows_used;		/* set once, read without the lock */
 };
 
 extern unsigned int cb_net_id;
