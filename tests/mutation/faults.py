@@ -178,6 +178,10 @@ KERNEL = [
           "uml fast listeners-odd.sh 6", "parse.c", "	if (rt->segments_left)\n", "	if (!rt)\n"),
     fault("shared-buffer-written", "a clone's buffer is written", "uml fast buffer.sh 4",
           "reply.c", "!skb_cloned(skb) && ", ""),
+    fault("flow-limit-kept-by-nobody", "a cache grows without a limit", "uml fast flow-cache.sh 4",
+          "flow.c", "flows->n.entries >= limit; i++", "flows->n.entries >= limit << 20; i++"),
+    fault("flow-flush-forgets-filter", "a filter selects everything", "uml fast flow-cache.sh 4",
+          "flow-walk.c", "if (cb_flow_matches(flow, filter))", "if (filter)"),
 ]
 
 FAULTS = PURE + KERNEL
