@@ -96,12 +96,13 @@ change_all()
 }
 
 # Namespaces with a service of their own, deleted with everything still in them, a flood included.
+# A deleted one goes a while later, its devices with it: hence a new name each time.
 namespace_all()
 {
 	client bash -c 'for ((i = n = 0; i < '$TIMES'; i++)); do
-		printf "%s\n" "netns add brief" "link add b0 netns brief up address '$BRIEF' type veth peer name b1" \
-			"link set b1 up" | ip -b - && '"$INNS"' brief cookiebox service add web port 80 mode local &&
-			timeout 1 '"$SYNFLOOD"' b1 '$BRIEF' 10.0.0.9 80 0 0.02 >/dev/null && n=$((n + 1))
+		printf "%s\n" "netns add brief" "link add b0 netns brief up address '$BRIEF' type veth peer name b$i" \
+			"link set b$i up" | ip -b - && '"$INNS"' brief cookiebox service add web port 80 mode local &&
+			timeout 1 '"$SYNFLOOD"' b$i '$BRIEF' 10.0.0.9 80 0 0.02 >/dev/null && n=$((n + 1))
 		ip netns del brief
 	done; echo $n'
 }
