@@ -57,6 +57,7 @@ struct cb_ctx {
 	struct cb_dress dress;
 	struct cb_synack synack;
 	struct cb_opened opened;
+	u32 print_at;				/* where the set holds opened.print: redeem.c */
 };
 
 /* What the host remembers of handshakes that are not complete (engage.c). */

@@ -44,6 +44,10 @@
 #define TIME_MASK	1023u
 #define TIME_UNIT_SHIFT	4	/* 16 ms */
 
+/* Number of a place: bucket, and which of its places. */
+#define PLACE_BITS	4
+#define PLACE_MASK	15u
+
 /* Epochs whose keys a ring may hold (epoch.c), and one more: a reader may still use
  * the ring before.
  */
@@ -90,6 +94,23 @@ static u16 *locate(struct cb_prints *set, u64 print)
 	return at ? at : match(bucket(set, print >> 32), print);
 }
 
+/* Where a place is, for the caller to come back to. */
+static u32 number_at(const struct cb_prints *set, const struct cb_prints_bucket *b, unsigned int i)
+{
+	return (b - set->bucket) << PLACE_BITS | i;
+}
+
+/* The place of that number, if it holds the fingerprint: its bucket, or NULL. */
+static struct cb_prints_bucket *bucket_at(struct cb_prints *set, u64 print, u32 at)
+{
+	struct cb_prints_bucket *b = &set->bucket[at >> PLACE_BITS];
+
+	if (at >> PLACE_BITS >= set->n_buckets ||
+	    READ_ONCE(b->print[at & PLACE_MASK]) != print)
+		return NULL;
+	return b;
+}
+
 /**
  * cb_prints_find() - has this cookie been redeemed?
  * @set:	set, under rcu_read_lock()
@@ -122,10 +143,11 @@ enum cb_print cb_prints_find(struct cb_prints *set, u64 print, u64 now_ms)
  * @print:	fingerprint, not 0
  * @serial:	of the epoch whose keys sealed it
  * @now_ms:	CLOCK_MONOTONIC, ms
+ * @at:		set to the number of its place, if it is held
  *
  * Return: CB_PRINT_HELD or CB_PRINT_FULL.
  */
-enum cb_print cb_prints_hold(struct cb_prints *set, u64 print, u8 serial, u64 now_ms)
+enum cb_print cb_prints_hold(struct cb_prints *set, u64 print, u8 serial, u64 now_ms, u32 *at)
 {
 	struct cb_prints_bucket *a = bucket(set, print), *b = bucket(set, print >> 32);
 	unsigned int tries, i;
@@ -144,6 +166,7 @@ enum cb_print cb_prints_hold(struct cb_prints *set, u64 print, u8 serial, u64 no
 			continue;
 		WRITE_ONCE(a->state[i], state_of(TENTATIVE, serial, now_ms));
 		smp_store_release(&a->print[i], print);	/* whoever finds it has the state */
+		*at = number_at(set, a, i);
 		return CB_PRINT_HELD;
 	}
 	return CB_PRINT_FULL;
@@ -181,6 +204,24 @@ void cb_prints_confirm(struct cb_prints *set, u64 print)
 	mark(match(a, print));
 	if (b != a)
 		mark(match(b, print));
+}
+
+/**
+ * cb_prints_confirm_at() - as cb_prints_confirm(), of the very place that holds it
+ * @set:	set, under rcu_read_lock()
+ * @print:	fingerprint
+ * @at:		number of its place, as cb_prints_hold() said; of another set it does no harm
+ *
+ * Return: false if it is not there.
+ */
+bool cb_prints_confirm_at(struct cb_prints *set, u64 print, u32 at)
+{
+	struct cb_prints_bucket *b = bucket_at(set, print, at);
+
+	if (!b)
+		return false;
+	mark(&b->state[at & PLACE_MASK]);
+	return true;
 }
 
 static void release(struct cb_prints_bucket *b, unsigned int i)

@@ -52,12 +52,13 @@ u32 cb_prints_sweep(struct cb_prints *set, u8 newest);
 
 /* Packet path; @print is not 0, @now_ms is CLOCK_MONOTONIC, @serial the epoch's.
  * find: NONE, REPEATED or CONFIRMED, or HELD: tentative for long, and again from now on.
- * hold: of what was not found: HELD or FULL.
+ * hold: of what was not found: HELD, and *@at says where, or FULL.
  */
 enum cb_print cb_prints_find(struct cb_prints *set, u64 print, u64 now_ms);
-enum cb_print cb_prints_hold(struct cb_prints *set, u64 print, u8 serial, u64 now_ms);
+enum cb_print cb_prints_hold(struct cb_prints *set, u64 print, u8 serial, u64 now_ms, u32 *at);
 bool cb_prints_confirmed(struct cb_prints *set, u64 print);
 void cb_prints_confirm(struct cb_prints *set, u64 print);
+bool cb_prints_confirm_at(struct cb_prints *set, u64 print, u32 at);
 void cb_prints_undo(struct cb_prints *set, u64 print);	/* if tentative: as if never held */
 
 #endif

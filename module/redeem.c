@@ -33,11 +33,14 @@ static enum cb_print find(struct cb_prints *set, const struct cb_ctx *ctx)
 	return cb_prints_find(set, ctx->opened.print, ctx->now_ms);
 }
 
-static void confirm(struct cb_net *cbn, u64 print)
+static void confirm(struct cb_net *cbn, u64 print, u32 at)
 {
 	struct cb_prints *set = rcu_dereference(cbn->redeem.set);
-	struct cb_prints *old = rcu_dereference(set->old);
+	struct cb_prints *old;
 
+	if (likely(cb_prints_confirm_at(set, print, at)))
+		return;
+	old = rcu_dereference(set->old);
 	cb_prints_confirm(set, print);
 	if (unlikely(old))
 		cb_prints_confirm(old, print);
@@ -48,7 +51,7 @@ static bool settled(struct cb_net *cbn, const struct cb_recent_one *one)
 {
 	if (!cb_demux_has_tuple(cbn->net, &one->tuple, one->dif, one->sdif))
 		return false;
-	confirm(cbn, one->print);
+	confirm(cbn, one->print, one->at);
 	return true;
 }
 
@@ -108,6 +111,7 @@ static void remember(const struct cb_ctx *ctx)
 		give_up(ctx->cbn, recent);
 	one = &recent->one[recent->n++];
 	one->print = ctx->opened.print;
+	one->at = ctx->print_at;
 	one->since_ms = ctx->now_ms;
 	one->tuple = ctx->seg.tuple;
 	cb_demux_devices(ctx, &one->dif, &one->sdif);
@@ -162,9 +166,11 @@ enum cb_reason cb_redeem_begin(struct cb_ctx *ctx)
 	if (!set || !single(ctx))
 		return CB_R_NONE;
 	cb_redeem_settle(ctx->cbn);
+	ctx->print_at = 0;
 	found = find(set, ctx);
 	if (found == CB_PRINT_NONE)
-		found = cb_prints_hold(set, ctx->opened.print, ctx->opened.serial, ctx->now_ms);
+		found = cb_prints_hold(set, ctx->opened.print, ctx->opened.serial, ctx->now_ms,
+				       &ctx->print_at);
 	switch (found) {
 	case CB_PRINT_CONFIRMED:
 		return CB_R_REPLAYED;
@@ -186,7 +192,7 @@ void cb_redeem_end(struct cb_ctx *ctx, enum cb_reason reason)
 	if (reason != CB_R_COOKIE_ACCEPTED)
 		cb_prints_undo(set, ctx->opened.print);
 	else if (cb_accept_makes_child())
-		confirm(ctx->cbn, ctx->opened.print);
+		confirm(ctx->cbn, ctx->opened.print, ctx->print_at);
 	else
 		remember(ctx);
 }

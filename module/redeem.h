@@ -24,6 +24,7 @@ struct cb_ring;
 /* A redemption whose connection has not been seen yet. */
 struct cb_recent_one {
 	u64 print;
+	u32 at;				/* where the set holds it */
 	u64 since_ms;			/* CLOCK_MONOTONIC */
 	struct cb_tuple tuple;
 	int dif, sdif;			/* devices that sockets may be bound to */

@@ -34,8 +34,9 @@ static u64 print_of(u64 seed, u64 n)
 static enum cb_print redeem(struct cb_prints *set, u64 print, u8 serial, u64 now_ms)
 {
 	enum cb_print found = cb_prints_find(set, print, now_ms);
+	u32 at;
 
-	return found == CB_PRINT_NONE ? cb_prints_hold(set, print, serial, now_ms) : found;
+	return found == CB_PRINT_NONE ? cb_prints_hold(set, print, serial, now_ms, &at) : found;
 }
 
 /* A million, all that the set is rated for; as many others are not in it. */
