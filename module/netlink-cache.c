@@ -225,6 +225,7 @@ static int parse_dump(struct netlink_callback *cb, const struct cb_net *cbn,
 static void begin_dump(struct netlink_callback *cb, const struct cb_net *cbn, struct dump *d)
 {
 	cb->seq = WHOLE;
+	cb->prev_seq = WHOLE;		/* or one without any message would never be marked */
 	d->begun = true;
 	d->ended = !flows_of(cbn);
 	if (!d->ended)
