@@ -223,7 +223,9 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	if (cb_is_bare_ack(ctx.seg.flags))
 		early = cb_demux_early(skb, state, ctx.seg.thoff);
 	if (early == CB_EARLY_KNOWN) {
-		if (unlikely(READ_ONCE(cb_flow_local_used)))
+		/* Our own hook comes after the rule, and counts what it sees. */
+		if (unlikely(READ_ONCE(cb_flow_local_used)) &&
+		    !cb_table_has_port(ctx.cbn, ntohs(ctx.seg.tuple.dport)))
 			cb_flow_local_later(skb, state);
 		return NF_ACCEPT;
 	}
