@@ -98,6 +98,7 @@ static void finish(struct cb_net *cbn, struct cb_anchor *anchor, struct cb_attac
 	u64 now_ms = div_u64(ktime_get_ns(), NSEC_PER_MSEC);
 	struct cb_engage_net *en = &cbn->engage;
 	struct cb_engage *e = &anchor->engage;
+	unsigned int i;
 
 	spin_lock_bh(&en->lock);
 	list_del(&e->node);
@@ -105,7 +106,8 @@ static void finish(struct cb_net *cbn, struct cb_anchor *anchor, struct cb_attac
 	*attack = e->attack;
 	remember(en, attack);
 	WRITE_ONCE(e->opens_until, cb_engage_life_end(cbn, now_ms));
-	WRITE_ONCE(e->stale, U32_MAX);
+	for (i = 0; i < CB_ENGAGE_SLOTS; i++)
+		WRITE_ONCE(e->stale[i], U32_MAX);
 	smp_store_release(&e->engaged, 0);	/* whoever sees it sees opens_until */
 	spin_unlock_bh(&en->lock);
 }

@@ -141,14 +141,25 @@ static bool engage(struct cb_ctx *ctx, const struct cb_load *load)
 	return engaged;
 }
 
+/* Listeners of several ports, or of both families, have queues of their own: what one
+ * has left over is not measured by the empty one of another.
+ */
+static u32 *stale_of(struct cb_engage *e, const struct cb_tuple *t)
+{
+	unsigned int slot = be16_to_cpu(t->dport) << 1 | (t->family == AF_INET6);
+
+	return &e->stale[slot % CB_ENGAGE_SLOTS];
+}
+
 static bool high(const struct cb_ctx *ctx, struct cb_engage *e, const struct cb_load *load)
 {
 	struct cb_engage_limits limits = cb_engage_limits(ctx->cbn, &ctx->svc->spec);
-	u32 stale = READ_ONCE(e->stale);
+	u32 *least = stale_of(e, &ctx->seg.tuple);
+	u32 stale = READ_ONCE(*least);
 
 	if (unlikely(load->queue < stale)) {
 		stale = load->queue;
-		WRITE_ONCE(e->stale, stale);
+		WRITE_ONCE(*least, stale);
 	}
 	return cb_pressure_high(load->queue, stale, load->backlog, limits.engage);
 }

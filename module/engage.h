@@ -46,11 +46,13 @@ struct cb_tally {
 	u64 completed;
 };
 
+#define CB_ENGAGE_SLOTS	16u	/* power of 2 */
+
 /* In an anchor. */
 struct cb_engage {
 	u32 engaged;			/* set last, cleared first: acquire, release */
 	u32 opens_until;		/* CB_ENGAGE_UNIT_SHIFT; 0: no cookie is outstanding */
-	u32 stale;			/* least queue since the last release */
+	u32 stale[CB_ENGAGE_SLOTS];	/* least queue since the last release; stale_of() */
 
 	/* Under cb_net->engage.lock; what attack.c alone looks at, while engaged,
 	 * without it.
