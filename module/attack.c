@@ -209,10 +209,10 @@ void cb_engage_exit(struct cb_net *cbn)
 }
 
 /**
- * cb_engage_changed() - a commit changed the settings of a service
+ * cb_engage_changed() - a commit is about to put a service's settings in force
  * @cbn:	namespace
  * @old:	settings before
- * @svc:	settings now
+ * @svc:	settings to come; may be the same
  *
  * Cookies that `always` has given out are honoured by `auto`, too.  An attack on a
  * service that is no longer `auto` is ended by the tick.

@@ -102,7 +102,7 @@ u32 cb_engage_life_end(const struct cb_net *cbn, u64 now_ms);
 void cb_engage_init(struct cb_net *cbn);
 void cb_engage_stop(struct cb_net *cbn);	/* the hooks are off */
 void cb_engage_exit(struct cb_net *cbn);	/* no segment is in them any more */
-/* A commit changed the settings of a service. */
+/* A commit is about to put these settings of a service in force. */
 void cb_engage_changed(struct cb_net *cbn, const struct cb_service *old,
 		       const struct cb_service *svc);
 /* Of an engaged service: a copy of its attack. False: it is calm. */

@@ -301,11 +301,20 @@ int cb_stage_del(struct cb_stage *st, const char *name,
 	return 0;
 }
 
-static void tell_changed(struct cb_net *cbn, const struct cb_service *old,
-			 const struct cb_service *svc)
+/* Before the new table is in force, so that no ACK is judged by it that the old one
+ * would have honoured.  Both are in order of ids.
+ */
+static void prepare_engage(struct cb_net *cbn, const struct cb_table *old,
+			   const struct cb_table *t)
 {
-	cb_engage_changed(cbn, old, svc);
-	cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_SERVICE_CHANGED, svc, 0);
+	u32 i = 0, j;
+
+	for (j = 0; j < t->n; j++) {
+		while (i < old->n && old->all[i]->anchor->id < t->all[j]->anchor->id)
+			i++;
+		if (i < old->n && old->all[i]->anchor == t->all[j]->anchor)
+			cb_engage_changed(cbn, old->all[i], t->all[j]);
+	}
 }
 
 /* One event for each difference. Both lists are in order of ids. */
@@ -323,7 +332,7 @@ static void tell(struct cb_net *cbn, const struct cb_table *old, const struct cb
 		else if (is < was)
 			cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_SERVICE_ADDED, t->all[j], 0);
 		else if (old->all[i] != t->all[j])
-			tell_changed(cbn, old->all[i], t->all[j]);
+			cb_netlink_event(cbn, COOKIEBOX_EVENT_KIND_SERVICE_CHANGED, t->all[j], 0);
 		i += was <= is;
 		j += is <= was;
 	}
@@ -362,6 +371,7 @@ static int publish(struct cb_stage *st, struct cb_table *t, const struct cb_tabl
 			return err;
 		}
 	}
+	prepare_engage(cbn, old, t);
 	rcu_read_lock();			/* keeps old for tell() */
 	cb_table_publish(cbn, t);
 	tell(cbn, old, t);
