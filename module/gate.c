@@ -33,7 +33,7 @@ struct cb_gate {
  *
  * Context: process.  Return: the gate, to be freed by cb_gate_free(), or NULL.
  */
-struct cb_gate *cb_gate_alloc(void)
+noinline struct cb_gate *cb_gate_alloc(void)
 {
 	struct cb_gate *gate = kvzalloc(sizeof(*gate), GFP_KERNEL_ACCOUNT);
 

@@ -26,6 +26,7 @@ NAME, PORT = C["A_SERVICE_NAME"], C["A_SERVICE_PORT_MIN"]
 OFF = u8(C["A_SERVICE_ENGAGE"], C["ENGAGE_OFF"])
 KEY, PAIR, NOW = (C["A_KEY_" + n] for n in ("MASTER", "FLOW_PAIR", "NOW"))
 SYSCTL = "/proc/sys/net/cookiebox/"
+SMALL = b"8"            # entries: less than a page, so that there is nothing to fall back to
 MPTCP, PACKET_ALL, CLONE_NEWNET = 262, 3, 0x40000000
 # What allocates when the module is loaded, and not again for each namespace.
 OF_LOAD = ("alloc_workqueue", "register_pernet_subsys", "genl_register_family")
@@ -39,6 +40,7 @@ SPARED = {"pcpu_alloc_noprof": "percpu memory has no fault injection",
           "xt_register_targets": "allocates nothing",
           "inet_reqsk_alloc": "without a word", "mptcp_subflow_reqsk_alloc": "without a word",
           "__pskb_pull_tail": "without a word",
+          "cb_reply_again": "a timer's; the next time comes anyway",
           # of attack.c, in a work queue, where nothing fails by number; tried again each second
           "tick": "the history", "make_history": "the history",
           # struct cb_show, __GFP_NOWARN; whichever function the compiler leaves it in
@@ -282,6 +284,8 @@ def control(fail):
     first = Request("SERVICE_ADD", text(NAME, "web") + u16(PORT, 80) + OFF,
                     undo=Request("SERVICE_DEL", text(NAME, "web")))
     KEY_OLD(sock)
+    with open(SYSCTL + "embryonic_max", "wb", buffering=0) as handle:
+        handle.write(b"9")          # as SMALL
     attempt(fail, "the first service, with the hooks", first)
     first(sock)
     for name, request in REQUESTS.items():
@@ -296,20 +300,22 @@ def control(fail):
 
     count, complaints = fail.each(lambda: os.pwrite(handle, b"30", 0), judge)
     ok(count > 0 and not complaints, f"sysctl: {count} allocations fail", complaints)
-    resize(fail)
+    resize(fail, "single_use_max", b"2000", "size of a set")
+    resize(fail, "embryonic_max", SMALL, "size of the embryonic cache")
 
 
-def resize(fail):
-    """Another size of the set of used cookies, or the one that it had."""
-    handle = os.open(SYSCTL + "single_use_max", os.O_RDWR)
+def resize(fail, name, other, what):
+    """Another size, or the one that it had."""
+    handle = os.open(SYSCTL + name, os.O_RDWR)
+    before = os.pread(handle, 32, 0)
 
     def judge(_failed, result):
         now = os.pread(handle, 32, 0)
-        os.pwrite(handle, b"262144", 0)
-        return None if now in (b"262144\n", b"2000\n") else f"{result!r}: {now}"
+        os.pwrite(handle, before, 0)
+        return None if now in (before, other + b"\n") else f"{result!r}: {now}"
 
-    count, complaints = fail.each(lambda: os.pwrite(handle, b"2000", 0), judge)
-    ok(count > 0 and not complaints, f"size of a set: {count} allocations fail", complaints)
+    count, complaints = fail.each(lambda: os.pwrite(handle, other, 0), judge)
+    ok(count > 0 and not complaints, f"{what}: {count} allocations fail", complaints)
 
 
 # --- Segments ---------------------------------------------------------------------------------
