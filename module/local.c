@@ -59,6 +59,14 @@ static struct cb_decision ask_listener(const struct cb_ctx *ctx, const struct so
 	return cb_decide(CB_ANSWER, CB_R_NONE);
 }
 
+/* Its connection may have been made since the segment was looked for (deliver()). */
+static struct cb_decision replayed(const struct cb_ctx *ctx)
+{
+	if (cb_demux_established(ctx))
+		return cb_decide(CB_PASS, CB_R_NONE);
+	return cb_decide(CB_DROP, CB_R_REPLAYED);
+}
+
 /* At PRE_ROUTING an ACK that opens goes on, untouched and uncounted.  If connection
  * tracking is there, it is shown the handshake first.
  */
@@ -73,7 +81,7 @@ static struct cb_decision opened(struct cb_ctx *ctx)
 	if (cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))
 		return cb_conntrack_release(ctx);
 	if (cb_redeem_replays(ctx))
-		return cb_decide(CB_DROP, CB_R_REPLAYED);
+		return replayed(ctx);
 	d = ask_listener(ctx, cb_demux_listener(ctx));
 	if (d.action != CB_ANSWER)
 		return d;
@@ -121,6 +129,14 @@ static enum cb_reason accept_once(struct cb_ctx *ctx, struct sock *listener)
 	return reason;
 }
 
+/* Another CPU may just have made the child: then this is one of its first flight.  It was
+ * not there yet when this segment was first looked for, and may be confirmed by now.
+ */
+static bool may_follow(enum cb_reason reason)
+{
+	return reason == CB_R_RACE_LOST || reason == CB_R_REPEATED || reason == CB_R_REPLAYED;
+}
+
 static struct cb_decision deliver(struct cb_ctx *ctx)
 {
 	enum cb_reason reason = cb_parse_checksum(ctx);
@@ -136,8 +152,7 @@ static struct cb_decision deliver(struct cb_ctx *ctx)
 	if (d.action != CB_ANSWER)
 		return d;
 	reason = accept_once(ctx, listener);
-	/* Another CPU made the child: the segment is one of its first flight. */
-	if ((reason == CB_R_RACE_LOST || reason == CB_R_REPEATED) && cb_demux_established(ctx))
+	if (may_follow(reason) && cb_demux_established(ctx))
 		reason = CB_R_NONE;
 	if (reason != CB_R_COOKIE_ACCEPTED && reason != CB_R_NONE)
 		return cb_decide(CB_DROP, reason);
