@@ -74,8 +74,11 @@ static struct cb_decision opened(struct cb_ctx *ctx)
 {
 	struct cb_decision d;
 
-	if (unlikely(ctx->requested))
+	if (unlikely(ctx->requested)) {
+		if (cb_redeem_replays(ctx))
+			return cb_decide(CB_DROP, CB_R_REPLAYED);
 		cb_demux_forget_request(ctx);
+	}
 	if (!cb_conntrack_watches(ctx))
 		return cb_decide(CB_PASS, CB_R_NONE);
 	if (cb_elsewhere_has(ctx->cbn, &ctx->seg.tuple, ctx->now_ms))

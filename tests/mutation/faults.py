@@ -106,7 +106,7 @@ KERNEL = [
           "return cb_pressure_high(load->queue, stale, load->backlog, limits.engage) || 1;"),
     fault("cookies-die-with-attack", "a handshake in flight is lost when a service is released",
           "uml debug engage-auto.sh 4", "local.c",
-          "	if (unlikely(ctx->requested))\n", "	if (unlikely(ctx->requested) && !ctx)\n"),
+          "	if (unlikely(ctx->requested)) {\n", "	if (unlikely(ctx->requested) && !ctx) {\n"),
     fault("secrets-shown", "a secret is shown without being asked for", "uml fast cli.sh",
           "netlink-key.c", "(secrets && put_secrets(skb, key))", "put_secrets(skb, key)"),
     fault("length-zero-accepted", "netlink: a policy is missing", "uml fast netlink.sh",
