@@ -4,9 +4,10 @@
  *
  * Owns no state.  Invariant: it is sent only if the ACK that it asks for would make a
  * connection at this moment: the service is still there and always answers, the cookie
- * still opens under the keys and sysctls of now, nobody has the tuple, somebody listens
- * and has room.  The socket, rules and routes of then are not remembered; all is asked
- * again.  Called by the timer of embryonic.c, softirq, rcu_read_lock().
+ * still opens under the keys and sysctls of now and was not used, nobody has the tuple,
+ * somebody listens and has room.  The socket, rules and routes of then are not
+ * remembered; all is asked again.  Called by the timer of embryonic.c, softirq,
+ * rcu_read_lock().
  */
 #include <linux/netdevice.h>
 #include "embryonic.h"
@@ -57,8 +58,10 @@ static bool would_open(struct cb_ctx *ctx)
 {
 	if (ctx->svc->ops->sealed_by(ctx).action != CB_ANSWER)
 		return false;
-	return cb_handshake_ack(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms,
-				&ctx->opened).action == CB_REDEEM;
+	if (cb_handshake_ack(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms,
+			     &ctx->opened).action != CB_REDEEM)
+		return false;
+	return !cb_redeem_replays(ctx);
 }
 
 /* The service that sent it; NULL: deleted, or no longer one that always answers. */
