@@ -184,12 +184,14 @@ bool cb_prints_confirmed(struct cb_prints *set, u64 print)
 	return at && (READ_ONCE(*at) & WHAT_MASK) == CONFIRMED;
 }
 
+/* Tried again only if it was redeemed anew meanwhile, which is once in 0.1 s. */
 static void mark(u16 *at)
 {
 	u16 was = at ? READ_ONCE(*at) : 0;
 
-	if ((was & WHAT_MASK) == TENTATIVE)
-		cmpxchg(at, was, (u16)((was & ~WHAT_MASK) | CONFIRMED));
+	while ((was & WHAT_MASK) == TENTATIVE)
+		if (try_cmpxchg(at, &was, (u16)((was & ~WHAT_MASK) | CONFIRMED)))
+			return;
 }
 
 /**
