@@ -182,6 +182,25 @@ static noinline unsigned int protect(struct sk_buff *skb, const struct nf_hook_s
 	return verdict;
 }
 
+/* A FIN of a known connection, which may be gone before anybody looks for it. */
+static noinline void ending(const struct nf_hook_state *state)
+{
+	bool stopped = stop_softirq();
+
+	cb_redeem_settle(cb_net(state->net));
+	let_softirq(stopped);
+}
+
+static unsigned int let_known(const struct sk_buff *skb, const struct nf_hook_state *state,
+			      u8 flags)
+{
+	if (unlikely(flags & CB_TCP_FIN))
+		ending(state);
+	if (unlikely(READ_ONCE(cb_flow_local_used)))
+		cb_flow_local_later(skb, state);
+	return NF_ACCEPT;
+}
+
 /* Named outside only to be found in a list of hooks (conntrack.c). */
 unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
@@ -193,11 +212,8 @@ unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 		return NF_ACCEPT;
 	if (cb_is_bare_ack(g.flags))
 		early = cb_demux_early(skb, state, g.thoff);
-	if (early == CB_EARLY_KNOWN) {
-		if (unlikely(READ_ONCE(cb_flow_local_used)))
-			cb_flow_local_later(skb, state);
-		return NF_ACCEPT;
-	}
+	if (early == CB_EARLY_KNOWN)
+		return let_known(skb, state, g.flags);
 	return protect(skb, state, early);
 }
 
@@ -222,13 +238,9 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 		return NF_ACCEPT;
 	if (cb_is_bare_ack(ctx.seg.flags))
 		early = cb_demux_early(skb, state, ctx.seg.thoff);
-	if (early == CB_EARLY_KNOWN) {
-		/* Our own hook comes after the rule, and counts what it sees. */
-		if (unlikely(READ_ONCE(cb_flow_local_used)) &&
-		    !cb_table_has_port(ctx.cbn, ntohs(ctx.seg.tuple.dport)))
-			cb_flow_local_later(skb, state);
-		return NF_ACCEPT;
-	}
+	if (early == CB_EARLY_KNOWN)	/* our own hook, if it will see it, has the say */
+		return cb_table_has_port(ctx.cbn, ntohs(ctx.seg.tuple.dport)) ? NF_ACCEPT :
+			let_known(skb, state, ctx.seg.flags);
 	ctx.requested = early == CB_EARLY_REQUEST;
 	ctx.svc = svc;
 	stopped = stop_softirq();

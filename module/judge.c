@@ -175,7 +175,11 @@ struct cb_decision cb_judge_delivery(struct cb_ctx *ctx)
 {
 	struct cb_decision d;
 
-	if (ctx->svc->ops->known(ctx) || cb_parse_header(ctx) != CB_R_NONE)
+	if (ctx->svc->ops->known(ctx)) {	/* made since PRE_ROUTING: of one batch */
+		cb_redeem_settle(ctx->cbn);
+		return cb_decide(CB_PASS, CB_R_NONE);
+	}
+	if (cb_parse_header(ctx) != CB_R_NONE)
 		return cb_decide(CB_PASS, CB_R_NONE);
 	d = cb_judge_cookie(ctx);
 	if (d.action == CB_REDEEM)

@@ -9,8 +9,8 @@
  * again: nobody is locked out by a lost race, a want of memory or a filter.
  *
  * Where the child is made by the stack, behind our hook, it is looked for by whatever
- * comes first on this CPU: the next redemption, a RST for any service, or the timer, a
- * tick later.  A connection that has ended by then was not seen, and its cookie
+ * comes first on this CPU: the next redemption, a RST for any service, a FIN, or the
+ * timer, a tick later.  A connection that has ended by then was not seen, and its cookie
  * can be used again (Documentation/design.rst).  Softirq or BH off, rcu_read_lock().
  */
 #include <linux/jiffies.h>
