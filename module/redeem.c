@@ -115,8 +115,7 @@ static void remember(const struct cb_ctx *ctx)
 	one->since_ms = ctx->now_ms;
 	one->tuple = ctx->seg.tuple;
 	cb_demux_devices(ctx, &one->dif, &one->sdif);
-	if (!timer_pending(&recent->timer))
-		mod_timer(&recent->timer, jiffies + 1);
+	timer_reduce(&recent->timer, jiffies + 1);	/* it may wait for an older one */
 }
 
 /* Once an epoch somebody is told. */
