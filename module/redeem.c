@@ -122,7 +122,7 @@ static void remember(const struct cb_ctx *ctx)
 static noinline enum cb_reason is_full(struct cb_ctx *ctx)
 {
 	struct cb_redeem *r = &ctx->cbn->redeem;
-	u8 told = ctx->opened.serial + 1;
+	u16 told = ctx->opened.serial + 1;
 
 	if (READ_ONCE(r->told) != told) {
 		WRITE_ONCE(r->told, told);

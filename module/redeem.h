@@ -47,7 +47,7 @@ struct cb_redeem {
 	struct cb_recent __percpu *recent;	/* as long as set */
 	struct work_struct work;	/* forgets, and tells that the set is full */
 	u8 swept;			/* newest serial that the work has seen; cb_net->lock */
-	u8 told;			/* serial + 1 of the epoch in which it was full last */
+	u16 told;			/* serial + 1 of the epoch of the last time it was full */
 	bool full;			/* to be told */
 };
 

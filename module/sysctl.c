@@ -26,6 +26,7 @@ static const unsigned long flow_cache_bytes_min;
 static const unsigned long flow_cache_bytes_max = sizeof(long) < 8 ? ULONG_MAX : 1ULL << 36;
 
 /* Entries are charged to nobody, so a container is kept to this much. */
+#define SINGLE_USE_DEFAULT		262144u
 #define FLOW_CACHE_BYTES	(16UL << 20)
 static const unsigned int engage_percent_min = 2, engage_percent_max = 100;
 static const unsigned int release_percent_min = 1, release_percent_max = 99;
@@ -68,7 +69,12 @@ static int single_use_max(cb_ctl_table table, int write, void *buffer, size_t *l
 
 	if (err || !write)
 		return err;
-	err = cb_redeem_resize(cbn);
+	/* Who counts them holds up others: a container may not have more than the default. */
+	if (READ_ONCE(cbn->sysctl.single_use_max) > SINGLE_USE_DEFAULT &&
+	    cbn->net->user_ns != &init_user_ns)
+		err = -EINVAL;
+	else
+		err = cb_redeem_resize(cbn);
 	if (err)
 		WRITE_ONCE(cbn->sysctl.single_use_max, before);
 	return err;
@@ -186,7 +192,7 @@ static const struct cb_sysctl defaults = {
 	.auto_hold_seconds = 10,
 	.embryonic_max = 1024,
 	.synack_retransmit_rate = 8,
-	.single_use_max = 262144,
+	.single_use_max = SINGLE_USE_DEFAULT,
 	.single_use_full = COOKIEBOX_SINGLE_USE_FULL_ACCEPT,
 };
 
