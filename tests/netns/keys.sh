@@ -17,9 +17,10 @@ PLAIN="label=plain layout=mss,nop,ws,nop,nop,sok"
 LOAD_SECONDS=10
 
 # start_load: 20 raw connections a second of both forms, visits one after another, one long download.
-# A raw client waits 6 s before it repeats a segment: a repetition is a lost one.
+# A raw client waits 6 s before it repeats a segment.
 start_load()
 {
+	DROPS=$(drops)
 	printf '%s\n' "$TS" "$PLAIN" | raw -R 6000 -r 20 -t $LOAD_SECONDS >"$TMPDIR/load" &
 	load=$!
 	client python3 -B "$TOP/tests/lib/visit.py" ${LOAD_SECONDS}s 0 10 "$SERVER" \
@@ -28,6 +29,14 @@ start_load()
 	client curl -sS --fail --max-time 60 --limit-rate 400K "http://$URLHOST/long" \
 		>"$TMPDIR/long" 2>"$TMPDIR/long.err" &
 	long=$!
+}
+
+# What was dropped since the module was loaded, by reason. Two do not count: of a first flight that two
+# CPUs have at once one segment is dropped, whatever the keys, and sent again.
+drops()
+{
+	[ -z "$MODULE" ] || server cookiebox stats | awk '
+		$3 == "drop" && $4 && $2 != "repeated" && $2 != "race_lost" { printf "%s=%d ", $2, $4 }'
 }
 
 # end_load WHAT: nothing was lost.
@@ -39,10 +48,10 @@ end_load()
 	check_equal "$1: the long download is whole, exit" 0 $?
 	check "$1: and right" cmp "$TMPDIR/long" "$TMPDIR/www/long"
 	results_are "$1: every raw connection got its page" ok "$TMPDIR/load"
-	check_equal "$1: without a single repeated segment" 0 "$(summary retransmits <"$TMPDIR/load")"
+	check_equal "$1: not one segment was dropped" "$DROPS" "$(drops)"
 	check_match "$1: every new connection got its page" "^[1-9][0-9]* 0\$" "$(cat "$TMPDIR/visits")"
 	note "$1: $(summary started <"$TMPDIR/load") raw connections, the slowest" \
-		"$(summary max_ms <"$TMPDIR/load") ms"
+		"$(summary max_ms <"$TMPDIR/load") ms, $(summary retransmits <"$TMPDIR/load") repeats"
 }
 
 # every SECONDS COMMAND...: again and again while the load lasts, 5 times.
