@@ -95,6 +95,16 @@ void cb_demux_devices(const struct cb_ctx *ctx, int *dif, int *sdif)
 	*sdif = ctx->state->pf == NFPROTO_IPV6 ? inet6_sdif(ctx->skb) : inet_sdif(ctx->skb);
 }
 
+/* Of a segment that has gone on: referenced, or NULL. */
+static struct sock *of_tuple(struct net *net, const struct cb_tuple *t, int dif, int sdif)
+{
+	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
+
+	if (t->family == AF_INET6)
+		return established6(net, &e, dif, sdif);
+	return established4(net, &e, dif, sdif);
+}
+
 /**
  * cb_demux_has_tuple() - has a segment that has gone on found a connection, or made it?
  * @net:	namespace
@@ -104,14 +114,9 @@ void cb_demux_devices(const struct cb_ctx *ctx, int *dif, int *sdif)
  */
 bool cb_demux_has_tuple(struct net *net, const struct cb_tuple *t, int dif, int sdif)
 {
-	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
-	struct sock *sk;
+	struct sock *sk = of_tuple(net, t, dif, sdif);
 	bool found;
 
-	if (t->family == AF_INET6)
-		sk = established6(net, &e, dif, sdif);
-	else
-		sk = established4(net, &e, dif, sdif);
 	if (!sk)
 		return false;
 	found = sk->sk_state != TCP_NEW_SYN_RECV;
@@ -266,6 +271,14 @@ static struct sock *find_listener(const struct cb_ctx *ctx)
 	return sk;
 }
 
+/* sk_lookup programs may give any socket. */
+static struct sock *listening(struct sock *sk)
+{
+	if (!sk || sk->sk_state != TCP_LISTEN || sk->sk_protocol != IPPROTO_TCP)
+		return NULL;
+	return sk;
+}
+
 /**
  * cb_demux_listener() - who listens on the destination?
  * @ctx:	header parsed
@@ -276,33 +289,13 @@ static struct sock *find_listener(const struct cb_ctx *ctx)
  */
 struct sock *cb_demux_listener(const struct cb_ctx *ctx)
 {
-	struct sock *sk = find_listener(ctx);
-
-	if (!sk || sk->sk_state != TCP_LISTEN || sk->sk_protocol != IPPROTO_TCP)
-		return NULL;
-	return sk;
-}
-
-static struct sock *tuple_established(const struct cb_ctx *ctx)
-{
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct net *net = ctx->state->net;
-	int dif = ctx->state->in->ifindex;
-
-#if IS_ENABLED(CONFIG_IPV6)
-	if (t->family == AF_INET6)
-		return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
-						  &t->saddr.in6, t->sport, &t->daddr.in6,
-						  ntohs(t->dport), dif, ctx->dress.sdif);
-#endif
-	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
-					 t->saddr.a[0], t->sport, t->daddr.a[0],
-					 ntohs(t->dport), dif, ctx->dress.sdif);
+	return listening(find_listener(ctx));
 }
 
 bool cb_demux_tuple_known(const struct cb_ctx *ctx)
 {
-	struct sock *sk = tuple_established(ctx);
+	struct sock *sk = of_tuple(ctx->state->net, &ctx->seg.tuple, ctx->state->in->ifindex,
+				   ctx->dress.sdif);
 
 	if (!sk)
 		return false;
@@ -330,11 +323,7 @@ static struct sock *tuple_listener(const struct cb_ctx *ctx)
 
 struct sock *cb_demux_tuple_listener(const struct cb_ctx *ctx)
 {
-	struct sock *sk = tuple_listener(ctx);
-
-	if (!sk || sk->sk_state != TCP_LISTEN || sk->sk_protocol != IPPROTO_TCP)
-		return NULL;
-	return sk;
+	return listening(tuple_listener(ctx));
 }
 
 static bool is_local6(const struct cb_ctx *ctx)
