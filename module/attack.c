@@ -7,7 +7,6 @@
  * waits for any of this, as all is read from the counters that exist anyway.  One callback
  * exists: the tick, in a workqueue, armed only while something is engaged.
  */
-#include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/slab.h>
 #include "mode.h"
@@ -71,7 +70,7 @@ static s64 measure(struct cb_engage *e, const struct cb_tally *now, u32 elapsed_
 /* Is the attack over? */
 static bool step(struct cb_net *cbn, struct cb_anchor *anchor, const struct cb_service *svc)
 {
-	u64 now_ms = div_u64(ktime_get_ns(), NSEC_PER_MSEC);
+	u64 now_ms = cb_now_ms();
 	struct cb_engage *e = &anchor->engage;
 	u32 elapsed_ms = now_ms - e->last_ms;
 	struct cb_pressure_bounds bounds;
@@ -95,14 +94,14 @@ static bool step(struct cb_net *cbn, struct cb_anchor *anchor, const struct cb_s
 /* From here on the service is calm; the next SYN may engage it anew. */
 static void finish(struct cb_net *cbn, struct cb_anchor *anchor, struct cb_attack *attack)
 {
-	u64 now_ms = div_u64(ktime_get_ns(), NSEC_PER_MSEC);
+	u64 now_ms = cb_now_ms();
 	struct cb_engage_net *en = &cbn->engage;
 	struct cb_engage *e = &anchor->engage;
 	unsigned int i;
 
 	spin_lock_bh(&en->lock);
 	list_del(&e->node);
-	e->attack.end_ms = div_u64(ktime_get_real_ns(), NSEC_PER_MSEC);
+	e->attack.end_ms = cb_wall_ms();
 	*attack = e->attack;
 	remember(en, attack);
 	WRITE_ONCE(e->opens_until, cb_engage_life_end(cbn, now_ms));
@@ -222,7 +221,7 @@ void cb_engage_exit(struct cb_net *cbn)
 void cb_engage_changed(struct cb_net *cbn, const struct cb_service *old,
 		       const struct cb_service *svc)
 {
-	u64 now_ms = div_u64(ktime_get_ns(), NSEC_PER_MSEC);
+	u64 now_ms = cb_now_ms();
 
 	if (old->spec.engage == COOKIEBOX_ENGAGE_ALWAYS &&
 	    svc->spec.engage == COOKIEBOX_ENGAGE_AUTO)

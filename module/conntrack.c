@@ -18,7 +18,6 @@
  * is shown for a segment that did not open a cookie.  Hooks are found in the
  * namespace's own list, so that connection tracking need not be loaded.
  */
-#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
@@ -296,7 +295,7 @@ static void note_diverted(struct net *net, const struct sk_buff *syn)
 	} else {
 		t.daddr.a[0] = ip_hdr(syn)->daddr;
 	}
-	cb_elsewhere_note(cb_net(net), &t, div_u64(ktime_get_ns(), NSEC_PER_MSEC));
+	cb_elsewhere_note(cb_net(net), &t, cb_now_ms());
 }
 
 /* Behind the hooks of PRE_ROUTING, at once or when a queue gives the SYN back.  One

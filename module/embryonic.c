@@ -19,7 +19,6 @@
  * packet can arm a timer any more), the timers, the memory.  A CPU that comes online
  * later has no keeper until the cache is made anew, and does without.
  */
-#include <linux/ktime.h>
 #include <linux/random.h>
 #include <linux/siphash.h>
 #include <linux/slab.h>
@@ -48,11 +47,6 @@ struct cb_embryonic {
 	struct cb_keeper * __percpu *keeper;	/* NULL: none on this CPU */
 	size_t bytes;
 };
-
-static u64 now_in_ms(void)
-{
-	return div_u64(ktime_get_ns(), NSEC_PER_MSEC);
-}
 
 /* Under the lock: see to it that the timer goes off for what is due first. */
 static void arm(struct cb_keeper *k, u32 now)
@@ -112,7 +106,7 @@ static void expire(struct timer_list *timer)
 	struct cb_embryonic *emb = k->emb;
 	unsigned int room = BATCH;
 	struct cb_embryo e;
-	u64 now = now_in_ms();
+	u64 now = cb_now_ms();
 
 	rcu_read_lock();
 	while (room-- && take_due(k, now, &e))

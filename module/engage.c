@@ -8,7 +8,6 @@
  * given out may come back.  The lock is taken once for each attack, never for a segment.
  * Called in PRE_ROUTING, BH off, under rcu_read_lock().
  */
-#include <linux/ktime.h>
 #include <linux/percpu.h>
 #include "mode.h"
 #include "uapi/linux/cookiebox.h"
@@ -80,11 +79,6 @@ static bool outstanding(struct cb_engage *e, u64 now_ms)
 	return false;
 }
 
-static u64 monotonic_ms(void)
-{
-	return div_u64(ktime_get_ns(), NSEC_PER_MSEC);
-}
-
 bool cb_engage_opens(const struct cb_service *svc, u64 now_ms)
 {
 	struct cb_engage *e = &svc->anchor->engage;
@@ -113,7 +107,7 @@ static void start(struct cb_engage *e, const struct cb_ctx *ctx, const struct cb
 	bounds.hold_s = limits.hold_s;
 	cb_pressure_begin(&e->pressure, &bounds);
 	e->attack = (struct cb_attack){
-		.start_ms = div_u64(ktime_get_real_ns(), NSEC_PER_MSEC),
+		.start_ms = cb_wall_ms(),
 		.id = ctx->svc->anchor->id,
 	};
 	strscpy(e->attack.name, ctx->svc->spec.name, sizeof(e->attack.name));
@@ -175,7 +169,7 @@ static bool begins(struct cb_ctx *ctx, struct cb_engage *e)
 		return false;
 	if (!ctx->svc->ops->load(ctx, &load) || likely(!high(ctx, e, &load)))
 		return false;
-	ctx->now_ms = monotonic_ms();
+	ctx->now_ms = cb_now_ms();
 	return ctx->svc->ops->serves(ctx).action == CB_ANSWER && engage(ctx, &load);
 }
 
@@ -195,5 +189,5 @@ bool cb_engage_protects(struct cb_ctx *ctx)
 		return true;
 	if (ctx->seg.flags & CB_TCP_SYN)
 		return begins(ctx, e);
-	return READ_ONCE(e->opens_until) && outstanding(e, monotonic_ms());
+	return READ_ONCE(e->opens_until) && outstanding(e, cb_now_ms());
 }

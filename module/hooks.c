@@ -15,7 +15,6 @@
  * Most segments of a host are none of ours, or of connections that it knows: they
  * leave by the first lines of a hook.
  */
-#include <linux/ktime.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
@@ -97,7 +96,7 @@ static bool begin(struct cb_ctx *ctx, struct sk_buff *skb, const struct nf_hook_
 static bool prepare(struct cb_ctx *ctx)
 {
 	ctx->ring = rcu_dereference(ctx->cbn->ring);
-	ctx->now_ms = div_u64(ktime_get_ns(), NSEC_PER_MSEC);
+	ctx->now_ms = cb_now_ms();
 	return ctx->ring;
 }
 

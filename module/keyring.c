@@ -30,16 +30,6 @@
 #define WALL_CHECK_MS	30000u	/* a step of the wall clock is reported within this */
 #define STEP_MS		500	/* what counts as one */
 
-static u64 now_ms(void)
-{
-	return div_u64(ktime_get_ns(), NSEC_PER_MSEC);
-}
-
-static u64 wall_ms(void)
-{
-	return div_u64(ktime_get_real_ns(), NSEC_PER_MSEC);
-}
-
 static u32 epoch_ms(const struct cb_net *cbn)
 {
 	return READ_ONCE(cbn->sysctl.epoch_seconds) * MSEC_PER_SEC;
@@ -51,8 +41,8 @@ static struct cb_epoch_by moment(const struct cb_net *cbn)
 	return (struct cb_epoch_by){
 		.master = &cbn->master[cbn->master_pending],
 		.nonce = cbn->nonce,
-		.now_ms = now_ms(),
-		.wall_ms = wall_ms(),
+		.now_ms = cb_now_ms(),
+		.wall_ms = cb_wall_ms(),
 		.len_ms = epoch_ms(cbn),
 	};
 }
@@ -79,7 +69,7 @@ static void free_ring(struct rcu_head *head)
 
 static void arm(struct cb_net *cbn)
 {
-	u64 now = now_ms(), start_ms = cb_epoch_newest(cb_keyring_ring(cbn))->start_ms;
+	u64 now = cb_now_ms(), start_ms = cb_epoch_newest(cb_keyring_ring(cbn))->start_ms;
 	u64 delay = start_ms > now ? start_ms - now : 0;
 
 	if (cbn->master[0].clock == CB_CLOCK_WALL)
@@ -105,7 +95,7 @@ void cb_keyring_new_pair(struct cb_flow_pair *pair, enum cb_clock clock)
 {
 	get_random_bytes(&pair->key, sizeof(pair->key));
 	if (clock == CB_CLOCK_WALL)
-		pair->base = (u32)(wall_ms() - now_ms());
+		pair->base = (u32)(cb_wall_ms() - cb_now_ms());
 	else
 		pair->base = get_random_u32();
 }

@@ -12,6 +12,8 @@
 #ifndef CB_NET_H
 #define CB_NET_H
 
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/spinlock.h>
@@ -94,6 +96,17 @@ struct cb_net {
 
 extern unsigned int cb_net_id;
 extern struct workqueue_struct *cb_wq;	/* for work that a flood must not starve */
+
+/* The two clocks of the module, ms. */
+static inline u64 cb_now_ms(void)
+{
+	return div_u64(ktime_get_ns(), NSEC_PER_MSEC);
+}
+
+static inline u64 cb_wall_ms(void)
+{
+	return div_u64(ktime_get_real_ns(), NSEC_PER_MSEC);
+}
 
 static inline struct cb_net *cb_net(const struct net *net)
 {

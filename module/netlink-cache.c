@@ -8,7 +8,6 @@
  *
  * Process context under the genetlink lock; entries are read under RCU.
  */
-#include <linux/ktime.h>
 #include <linux/netlink.h>
 #include <net/sock.h>
 #include "embryonic.h"
@@ -127,7 +126,7 @@ static int put_service(struct sk_buff *skb, const struct cb_net *cbn, u32 id)
 static int put_flow(struct sk_buff *skb, const struct cb_net *cbn, const struct cb_flow *flow)
 {
 	struct cb_flow_facts facts = flow->facts;
-	u64 now_ms = div_u64(ktime_get_ns(), NSEC_PER_MSEC);
+	u64 now_ms = cb_now_ms();
 	u64 age = now_ms > facts.opened_ms ? now_ms - facts.opened_ms : 0;
 
 	if (put_tuple(skb, &flow->key) || put_service(skb, cbn, facts.service) ||

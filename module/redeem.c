@@ -14,7 +14,6 @@
  * can be used again (Documentation/design.rst).  Softirq or BH off, rcu_read_lock().
  */
 #include <linux/jiffies.h>
-#include <linux/ktime.h>
 #include "accept.h"
 #include "demux.h"
 #include "redeem.h"
@@ -89,7 +88,7 @@ void cb_redeem_timer(struct timer_list *timer)
 	if (recent != this_cpu_ptr(recent->cbn->redeem.recent))
 		return;
 	rcu_read_lock();
-	settle_all(recent, div_u64(ktime_get_ns(), NSEC_PER_MSEC));
+	settle_all(recent, cb_now_ms());
 	rcu_read_unlock();
 	if (recent->n)
 		mod_timer(timer, jiffies + msecs_to_jiffies(CB_REPEAT_MS));
