@@ -81,3 +81,12 @@ no_sockets()
 {
 	[ "$(sockets)" = 0 ]
 }
+
+# refused_now WHAT: replayed, all MANY of them are refused, in silence.
+refused_now()
+{
+	count
+	replay ack
+	check_equal "$1: no connection, all replayed" "0 $MANY" "$(since)"
+	check_equal "$1: no answer" 0 "$ANSWERS"
+}

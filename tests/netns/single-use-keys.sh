@@ -15,15 +15,6 @@
 
 MANY=100
 
-# refused_now WHAT: replayed, all of them are refused, in silence.
-refused_now()
-{
-	count
-	replay ack
-	check_equal "$1: no connection, all replayed" "0 $MANY" "$(since)"
-	check_equal "$1: no answer" 0 "$ANSWERS"
-}
-
 # next_epochs COUNT: until so many more have begun.
 next_epochs()
 {
