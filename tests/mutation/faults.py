@@ -9,7 +9,7 @@ import dataclasses
 
 
 FAST = ("pure asan-options", "pure asan-segment", "pure asan-clock", "pure asan-keyring",
-        "pure asan-handshake")
+        "pure asan-handshake", "pure asan-translate")
 
 
 @dataclasses.dataclass
@@ -95,6 +95,18 @@ PURE = [
     fault("flaps", "a slow flood at the threshold engages again and again", "pure asan-pressure",
           "pressure.c", "unfinished, -UNFINISHED_MAX, UNFINISHED_MAX) * b->life_ms * 100;",
           "unfinished, -UNFINISHED_MAX, UNFINISHED_MAX) * 100;"),
+    fault("timestamps-twice-once", "a second timestamp option is left as it was",
+          "pure asan-translate", "translate.c", "	move_timestamps(th, at + 2, m, sum);",
+          "	{ move_timestamps(th, at + 2, m, sum); return; }"),
+    fault("sum-at-odd-offset", "a checksum is wrong where an option lies at an odd offset",
+          "pure asan-translate", "translate.c", "at & 1 ? rotated", "at & 0 ? rotated"),
+    fault("half-translated", "a header that is refused has been changed already",
+          "pure asan-translate", "translate.c", "if (!as_usual && !well_formed(th, thlen))\n",
+          "add32(th, AT_SEQ, m.seq, &sum);\n	if (!as_usual && !well_formed(th, thlen))\n"),
+    fault("echo-of-the-cookie", "a server is shown an echo of what it had not sent yet",
+          "pure asan-translate", "translate.c", "*m->first_tsval - tsecr <= ECHO_AGE_MAX", "0"),
+    fault("window-closes", "a window of a few bytes is shown as closed", "pure asan-translate",
+          "translate.c", "window >> -shift ?: !!window", "window >> -shift"),
     fault("epoch-cut-short", "a stepped clock drops handshakes in flight", "pure epoch",
           "epoch.c", "	s64 start, earliest = last->start_ms + by->len_ms / 2;",
           "	s64 start, earliest = last->start_ms + by->len_ms / 64;"),

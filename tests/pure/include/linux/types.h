@@ -20,12 +20,15 @@ typedef uint32_t __be32;
 typedef uint64_t __be64;
 typedef uint32_t __le32;
 typedef uint64_t __le64;
+typedef uint16_t __sum16;
+typedef uint32_t __wsum;
 
 #define U32_MAX		0xffffffffu
 #define BIT(n)		(1UL << (n))
 #define BIT_ULL(n)	(1ULL << (n))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define __aligned(n)	__attribute__((aligned(n)))
+#define __force
 #define __rcu
 #define __percpu
 
