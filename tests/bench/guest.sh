@@ -12,6 +12,8 @@
 # Prints every measurement as one line "data {...}" and one KTAP result; tests/bench/run reads them.
 set -u
 
+. "$TOP/tests/lib/synproxy.sh"
+
 PORT=80 OTHER=81
 WARM_UP=16
 # A gate that lets so many refused segments of a prefix through in a second must be closed before
@@ -44,25 +46,11 @@ topology()
 	LINK
 }
 
-# The ruleset that nft's own documentation recommends, in both families.
+# With a table that the benchmark does not fill.
 synproxy()
 {
-	nft -f - <<-RULES || return 1
-		table inet bench {
-			chain raw {
-				type filter hook prerouting priority raw
-				tcp dport $PORT tcp flags syn notrack
-			}
-			chain input {
-				type filter hook input priority filter
-				tcp dport $PORT ct state invalid,untracked \
-					synproxy mss 1460 wscale 7 timestamp sack-perm
-				ct state invalid drop
-			}
-		}
-	RULES
-	# As nft's documentation has it; and a table that the benchmark does not fill.
-	sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0 net.netfilter.nf_conntrack_max=262144
+	synproxy_rules input $PORT || return 1
+	sysctl -qw net.netfilter.nf_conntrack_max=262144
 	echo 65536 >/sys/module/nf_conntrack/parameters/hashsize
 }
 

@@ -11,6 +11,8 @@
 # Owns the namespaces (stage, strike) and nginx (start_server, stop_server). What a script may set
 # before: COOKIES, the value of tcp_syncookies for the defence "cookies"; EPOCH, cookiebox' epoch in
 # seconds, empty for its default; CONNECTIONS, how many nginx holds.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/synproxy.sh"
+
 COOKIES=${COOKIES:-1} EPOCH=${EPOCH:-} CONNECTIONS=${CONNECTIONS:-4096}
 TOOLS=/cookiebox/build/guest-files/demo
 GATEWAY_MAC=02:00:00:00:00:01 SERVER_MAC=02:00:00:00:00:80
@@ -59,26 +61,6 @@ topology()
 	RULES
 }
 
-# The ruleset that nft's own documentation recommends.
-defend_with_synproxy()
-{
-	nft -f - <<-RULES || return 1
-		table ip demo {
-			chain raw {
-				type filter hook prerouting priority raw
-				tcp dport $PORT tcp flags syn notrack
-			}
-			chain input {
-				type filter hook input priority filter
-				tcp dport $PORT ct state invalid,untracked \
-					synproxy mss 1460 wscale 7 timestamp sack-perm
-				ct state invalid drop
-			}
-		}
-	RULES
-	echo 0 >/proc/sys/net/netfilter/nf_conntrack_tcp_loose
-}
-
 # Runs in the server's namespace. What differs between the rounds; everything else is Debian's
 # default, but for the SYN queue: it is made as long as nginx' own backlog of 511 allows, so that
 # "none" is not a straw man.
@@ -101,7 +83,7 @@ defend()
 	cookies)
 		echo "$COOKIES" >/proc/sys/net/ipv4/tcp_syncookies ;;
 	synproxy)
-		defend_with_synproxy ;;
+		synproxy_rules input $PORT ;;
 	cookiebox)
 		[ -z "$EPOCH" ] || echo "$EPOCH" >/proc/sys/net/cookiebox/epoch_seconds
 		cookiebox service add web addr $SERVER port $PORT mode local engage always ;;
@@ -142,7 +124,7 @@ prepare()
 		}
 	CONF
 	chmod 755 "$WORK"
-	export -f defend defend_with_synproxy serve
+	export -f defend synproxy_rules serve
 	export SERVER PORT WORK COOKIES EPOCH
 }
 
