@@ -4,10 +4,11 @@
 # tests/bench/guest.sh - the part of `make bench` that runs in the test guest.
 #
 #   made-up clients ~~~ gateway 10.99.0.1 ~~~ cbbench 10.99.0.2     (fd99::1, fd99::2)
+#            a made-up server 10.98.0.2 ~~~ cbinner 10.98.0.1       (fd98::2, fd98::1)
 #
 # There is no wire: cbbench.ko hands segments to netif_receive_skb() and swallows the answers. The
 # default route has a gateway with one permanent neighbour, as a server's has. Port 80 is protected
-# by the peer, port 81 is not.
+# by the peer, port 81 is not. For the peers gw-... the guest is a router, and the second device is up.
 # Arguments: ROUNDS FAMILY... [kallsyms] / PEER:ROW,ROW... , e.g. 32 4 6 / route:syn,bad in-stack:syn.
 # Prints every measurement as one line "data {...}" and one KTAP result; tests/bench/run reads them.
 set -u
@@ -46,12 +47,29 @@ topology()
 	LINK
 }
 
-# With a table that the benchmark does not fill.
+# Where a host filters or forwards; and a table that the benchmark does not fill.
 synproxy()
 {
-	synproxy_rules input $PORT || return 1
+	synproxy_rules "$1" $PORT || return 1
 	sysctl -qw net.netfilter.nf_conntrack_max=262144
 	echo 65536 >/sys/module/nf_conntrack/parameters/hashsize
+}
+
+# forwarding 1|0: the guest is a router, and has the servers' network.
+forwarding()
+{
+	sysctl -qw net.ipv4.ip_forward="$1" net.ipv6.conf.all.forwarding="$1"
+	if [ "$1" = 0 ]; then
+		ip link set cbinner down
+		return
+	fi
+	ip -batch - <<-LINK
+		link set cbinner up
+		addr replace 10.98.0.1/24 dev cbinner
+		addr replace fd98::1/64 dev cbinner nodad
+		neigh replace 10.98.0.2 lladdr 02:00:00:00:98:02 nud permanent dev cbinner
+		neigh replace fd98::2 lladdr 02:00:00:00:98:02 nud permanent dev cbinner
+	LINK
 }
 
 # The kernel's own example of SYN cookies in XDP, built by tests/bench/build; behind it synproxy, to
@@ -61,7 +79,7 @@ xdp()
 	local fs=/sys/fs/bpf
 
 	mountpoint -q $fs || mount -t bpf bpf $fs || return 1
-	synproxy && sysctl -qw net.ipv4.tcp_syncookies=2 || return 1
+	synproxy input && sysctl -qw net.ipv4.tcp_syncookies=2 || return 1
 	bpftool prog loadall "$TOP/build/guest-files/bench/$(uname -r)/xdp_synproxy.o" $fs/bench \
 		pinmaps $fs/maps || return 1
 	bpftool map update pinned $fs/maps/allowed_ports key 0 0 0 0 value $PORT 0 || return 1
@@ -103,7 +121,11 @@ begin()
 	in-stack)
 		sysctl -qw net.ipv4.tcp_syncookies=2 ;;
 	synproxy)
-		synproxy ;;
+		synproxy input ;;
+	gw-none)
+		forwarding 1 ;;
+	gw-synproxy)
+		forwarding 1 && synproxy forward ;;
 	xdp)
 		xdp ;;
 	route|reflect)
@@ -119,6 +141,9 @@ end()
 	case $1 in
 	drop-*|synproxy)
 		nft flush ruleset ;;
+	gw-*)
+		nft flush ruleset
+		forwarding 0 ;;
 	in-stack)
 		sysctl -qw net.ipv4.tcp_syncookies=1 ;;
 	xdp)
@@ -141,7 +166,7 @@ measure()
 		# More places, and so many that all of these SYNs are a calm time.
 		row=syn
 		sysctl -qw net.cookiebox.embryonic_max=32768 ;;
-	bad*)
+	bad*|gw-bad)
 		warm_up=$GATE_WARM_UP ;;
 	esac
 	number=$((number + 1))

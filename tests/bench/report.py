@@ -15,7 +15,15 @@ ROWS = {
     "data": ("data", "512 bytes of that connection, acknowledged at once"),
     "other": ("other port", "an empty ACK of a connection to an unprotected port"),
     "icmp": ("not TCP", "an ICMP echo reply that nobody asked for"),
+    "gw-syn": ("SYN", "through a gateway: a SYN in a flood"),
+    "gw-bad": ("bad ACK", "through a gateway: a blind ACK with timestamps"),
+    "gw-open": ("handshake", "through a gateway: a handshake, both sides together"),
+    "gw-up": ("data up", "through a gateway: 512 bytes from client to server"),
+    "gw-down": ("data down", "through a gateway: 512 bytes from server to client"),
 }
+# The host is itself the server, or a gateway in front of one: a table each.
+ON_GATEWAY = tuple(r for r in ROWS if r.startswith("gw-"))
+ON_SERVER = tuple(r for r in ROWS if r not in ON_GATEWAY)
 # Peer: label, rows that mean something for it.
 PEERS = {
     "none": ("no defence", ("later", "data", "icmp")),
@@ -24,15 +32,19 @@ PEERS = {
     "in-stack": ("in-stack, tcp_syncookies=2", ("syn", "bad", "bad-plain", "good", "later", "data")),
     "synproxy": ("nft synproxy", ("syn", "bad", "bad-plain", "good", "later", "data")),
     "xdp": ("XDP synproxy, generic", ("syn", "bad", "bad-plain", "good", "later", "data")),
-    "route": ("cookiebox, reply route", tuple(ROWS)),
+    "route": ("cookiebox, reply route", ON_SERVER),
     "reflect": ("cookiebox, reply reflect", ("syn",)),
+    "gw-none": ("plain forwarding", ON_GATEWAY),
+    "gw-synproxy": ("nft synproxy, gateway", ON_GATEWAY),
 }
 OURS = ("route", "reflect")
 # What cookiebox adds to a segment that passes, and over which row of no defence.
 EXTRAS = {"later": "later", "data": "data", "other": "later", "icmp": "icmp"}
 # A socket's memory comes from a new page now and then, and that counts.
 ON_THE_MEAN = ("good",)
-ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect")
+ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect", "gw-synproxy")
+FORWARDING = ("gw-none",)
+CONNECTED = ("good", "later", "data", "other", "gw-open", "gw-up", "gw-down")
 
 
 class Figure:
@@ -55,24 +67,35 @@ class Figure:
     def key(self):
         return self.peer, self.row, self.family
 
-    def near(self, answers):
-        """As many answers as that? A timer may have sent something of its own."""
-        return abs(self.result["answers"] - answers) <= self.segments / 100
+    def wanted(self):
+        """{what: how many} of what the row is about, beside the connections."""
+        if self.row in ("syn", "syn-calm"):
+            return {"answers": self.segments if self.peer in ANSWERING else 0}
+        if self.row == "data":
+            return {"answers": self.segments}
+        if self.row.startswith("bad") and self.peer in OURS:
+            return {"answers": 0}
+        if self.row in ("gw-syn", "gw-bad"):
+            passes = self.peer in FORWARDING
+            answered = self.row == "gw-syn" and not passes
+            return {"answers": self.segments * answered, "forwarded": self.segments * passes}
+        if self.row in ("gw-up", "gw-down"):
+            up = self.row == "gw-up"
+            return {"answers": self.segments * (not up), "forwarded": self.segments * up}
+        return {}
+
+    def near(self, what, count):
+        """As many of them as that? A timer may have sent something of its own."""
+        return abs(self.result[what] - count) <= self.segments / 100
 
     def complaint(self):
         """A sentence if the peer did not do what the row is about, else None."""
         res, name = self.result, f"{self.kernel} IPv{self.family} {self.peer} {self.row}"
-        if self.row.startswith("syn"):
-            want = self.segments if self.peer in ANSWERING else 0
-            if not self.near(want):
-                return f"{name}: {res['answers']} answers to {res['segments']} SYNs, not {want}"
-        if self.row in ("good", "later", "data", "other") and \
-                (res["accepted"] != res["synacks"] or not res["accepted"]):
+        for what, count in self.wanted().items():
+            if not self.near(what, count):
+                return f"{name}: {res[what]} {what} of {res['segments']} segments, not {count}"
+        if self.row in CONNECTED and (res["accepted"] != res["synacks"] or not res["accepted"]):
             return f"{name}: {res['accepted']} of {res['synacks']} connections accepted"
-        if self.row == "data" and not self.near(self.segments):
-            return f"{name}: {res['answers']} answers to {self.segments} segments of data"
-        if self.row.startswith("bad") and self.peer in OURS and not self.near(0):
-            return f"{name}: {res['answers']} refused ACKs were answered"
         return None
 
     def record(self):
@@ -108,11 +131,10 @@ class Figures:
         figure = self.at(peer, row, family)
         return f"{figure.each:,.0f}" if figure else ""
 
-    def table(self, family):
-        rows = [r for r in ROWS if any(f.row == r and f.family == family for f in self.all)]
+    def table(self, family, rows):
         lines = [["", *(ROWS[r][0] for r in rows)]]
         for peer, (label, _) in PEERS.items():
-            if any(f.peer == peer and f.family == family for f in self.all):
+            if any(self.at(peer, r, family) for r in rows):
                 lines.append([label, *(self.cell(peer, r, family) for r in rows)])
         extras = {r: self.extra(r, family) for r in rows if r in EXTRAS}
         if any(v is not None for v in extras.values()):
@@ -122,15 +144,22 @@ class Figures:
 
     def show(self):
         for family in self.families():
-            print(f"\n{self.kernel}, IPv{family}: {self.unit} per segment\n")
-            lines = self.table(family)
-            widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-            for line in lines:
-                print("  " + line[0].ljust(widths[0]) + "".join(
-                    "  " + word.rjust(width) for word, width in zip(line[1:], widths[1:])))
+            for where, group in (("", ON_SERVER), (", through a gateway", ON_GATEWAY)):
+                rows = [r for r in group if any(
+                    f.row == r and f.family == family for f in self.all)]
+                if rows:
+                    print(f"\n{self.kernel}, IPv{family}{where}: {self.unit} per segment\n")
+                    show_table(self.table(family, rows))
 
     def complaints(self):
         return [c for c in (f.complaint() for f in self.all) if c]
+
+
+def show_table(lines):
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        print("  " + line[0].ljust(widths[0]) + "".join(
+            "  " + word.rjust(width) for word, width in zip(line[1:], widths[1:])))
 
 
 def as_json(kernels):

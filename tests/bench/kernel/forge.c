@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Segments of made-up clients, as a driver hands them to the stack: one linear
+ * Segments of made-up clients and servers, as a driver hands them to the stack: one linear
  * buffer each, the checksum right and said to have been verified.
  *
  * All is drawn from one generator with a fixed seed, so that two runs are alike.
@@ -16,10 +16,18 @@
 #include <net/tcp.h>
 #include "bench.h"
 
-/* What tests/bench/guest.sh configures: the server's addresses. */
-#define SERVER4		0x0a630002	/* 10.99.0.2 */
-static const struct in6_addr server6 = { { { 0xfd, 0x99, [15] = 2 } } };
-static const u8 gateway[ETH_ALEN] = { 0x02, 0, 0, 0, 0x99, 0x01 };
+/* What tests/bench/guest.sh configures: the addresses of the guest as a server, and of the servers
+ * behind the guest as a gateway; the neighbours.
+ */
+static const u32 server4[] = { 0x0a630002, 0x0a620002 };	/* 10.99.0.2, 10.98.0.2 */
+static const struct in6_addr server6[] = {
+	{ { { 0xfd, 0x99, [15] = 2 } } },
+	{ { { 0xfd, 0x98, [15] = 2 } } },
+};
+static const u8 neighbour[][ETH_ALEN] = {
+	[CLIENT] = { 0x02, 0, 0, 0, 0x99, 0x01 },
+	[SERVER] = { 0x02, 0, 0, 0, 0x98, 0x02 },
+};
 
 #define MSS		1460
 #define WSCALE		7
@@ -39,6 +47,15 @@ static u32 draw(void)
 static u32 public_address(u32 bits)
 {
 	return 0x10000000 + (bits & 0x3ffffffe) + 1;
+}
+
+static void forge_end(struct end *end)
+{
+	end->isn = draw();
+	end->seq = end->isn;
+	end->ack = draw();
+	end->tsval = draw();
+	end->tsecr = draw();
 }
 
 /* New clients, from any number of networks or (not 0) from that many prefixes. */
@@ -61,21 +78,24 @@ void forge_flows(unsigned int prefixes)
 			flow->addr.s6_addr32[0] = htonl(public_address(network));
 		}
 		flow->port = 1024 + draw() % 64000;
-		flow->isn = draw();
-		flow->seq = flow->isn;
-		flow->ack = draw();
-		flow->tsval = draw();
-		flow->tsecr = draw();
+		forge_end(&flow->end[CLIENT]);
+		if (bench.gateway)
+			forge_end(&flow->end[SERVER]);
 	}
 }
 
-static unsigned int put_options(__be32 *p, const struct flow *flow, enum form form)
+static bool opens(enum form form)
+{
+	return form == FORM_SYN || form == FORM_SYNACK;
+}
+
+static unsigned int put_options(__be32 *p, const struct end *end, enum form form)
 {
 	unsigned int i = 0;
 
 	if (form == FORM_PLAIN)
 		return 0;
-	if (form == FORM_SYN) {
+	if (opens(form)) {
 		p[i++] = htonl(TCPOPT_MSS << 24 | TCPOLEN_MSS << 16 | MSS);
 		p[i++] = htonl(TCPOPT_SACK_PERM << 24 | TCPOLEN_SACK_PERM << 16 |
 			       TCPOPT_TIMESTAMP << 8 | TCPOLEN_TIMESTAMP);
@@ -83,9 +103,9 @@ static unsigned int put_options(__be32 *p, const struct flow *flow, enum form fo
 		p[i++] = htonl(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 |
 			       TCPOPT_TIMESTAMP << 8 | TCPOLEN_TIMESTAMP);
 	}
-	p[i++] = htonl(flow->tsval);
-	p[i++] = form == FORM_SYN ? 0 : htonl(flow->tsecr);
-	if (form == FORM_SYN)
+	p[i++] = htonl(end->tsval);
+	p[i++] = form == FORM_SYN ? 0 : htonl(end->tsecr);
+	if (opens(form))
 		p[i++] = htonl(TCPOPT_NOP << 24 | TCPOPT_WINDOW << 16 | TCPOLEN_WINDOW << 8 |
 			       WSCALE);
 	return i * sizeof(*p);
@@ -96,32 +116,34 @@ static __sum16 sum_of(const struct flow *flow, const void *at, unsigned int len,
 	__wsum sum = csum_partial(at, len, 0);
 
 	if (bench.family == AF_INET6)
-		return csum_ipv6_magic(&flow->addr, &server6, len, proto, sum);
+		return csum_ipv6_magic(&flow->addr, &server6[bench.gateway], len, proto, sum);
 	if (proto == IPPROTO_ICMP)
 		return csum_fold(sum);
-	return csum_tcpudp_magic(flow->addr.s6_addr32[0], htonl(SERVER4), len, proto, sum);
+	return csum_tcpudp_magic(flow->addr.s6_addr32[0], htonl(server4[bench.gateway]), len,
+				 proto, sum);
 }
 
 /* Returns the length of header and payload. */
-static unsigned int put_tcp(void *at, const struct flow *flow, enum form form)
+static unsigned int put_tcp(void *at, const struct flow *flow, enum side from, enum form form)
 {
+	const struct end *end = &flow->end[from];
 	struct tcphdr *th = at;
 	unsigned int len = sizeof(*th);
 
-	len += put_options((__be32 *)(th + 1), flow, form);
+	len += put_options((__be32 *)(th + 1), end, form);
 	th->doff = len / 4;
 	if (form == FORM_DATA) {
 		memset(at + len, 'x', DATA_LEN);
 		len += DATA_LEN;
 	}
-	th->source = htons(flow->port);
-	th->dest = htons(bench.port);
-	th->seq = htonl(flow->seq);
-	th->ack_seq = form == FORM_SYN ? 0 : htonl(flow->ack);
-	th->syn = form == FORM_SYN;
+	th->source = htons(from == CLIENT ? flow->port : bench.port);
+	th->dest = htons(from == CLIENT ? bench.port : flow->port);
+	th->seq = htonl(end->seq);
+	th->ack_seq = form == FORM_SYN ? 0 : htonl(end->ack);
+	th->syn = opens(form);
 	th->ack = form != FORM_SYN;
 	th->psh = form == FORM_DATA;
-	th->window = htons(form == FORM_SYN ? WINDOW : WINDOW >> WSCALE);
+	th->window = htons(opens(form) ? WINDOW : WINDOW >> WSCALE);
 	th->check = sum_of(flow, th, len, IPPROTO_TCP);
 	return len;
 }
@@ -138,8 +160,10 @@ static unsigned int put_icmp(void *at, const struct flow *flow)
 	return len;
 }
 
-static void put_ip(void *at, const struct flow *flow, unsigned int len, u8 proto)
+static void put_ip(void *at, const struct flow *flow, enum side from, unsigned int len, u8 proto)
 {
+	__be32 there = htonl(server4[bench.gateway]);
+
 	if (bench.family == AF_INET6) {
 		struct ipv6hdr *ip6h = at;
 
@@ -147,8 +171,8 @@ static void put_ip(void *at, const struct flow *flow, unsigned int len, u8 proto
 		ip6h->payload_len = htons(len);
 		ip6h->nexthdr = proto;
 		ip6h->hop_limit = 57;
-		ip6h->saddr = flow->addr;
-		ip6h->daddr = server6;
+		ip6h->saddr = from == CLIENT ? flow->addr : server6[bench.gateway];
+		ip6h->daddr = from == CLIENT ? server6[bench.gateway] : flow->addr;
 	} else {
 		struct iphdr *iph = at;
 
@@ -159,18 +183,19 @@ static void put_ip(void *at, const struct flow *flow, unsigned int len, u8 proto
 		iph->frag_off = htons(IP_DF);
 		iph->ttl = 57;
 		iph->protocol = proto;
-		iph->saddr = flow->addr.s6_addr32[0];
-		iph->daddr = htonl(SERVER4);
+		iph->saddr = from == CLIENT ? flow->addr.s6_addr32[0] : there;
+		iph->daddr = from == CLIENT ? there : flow->addr.s6_addr32[0];
 		iph->check = ip_fast_csum(iph, iph->ihl);
 	}
 }
 
-static struct sk_buff *forge(const struct flow *flow, enum form form)
+struct sk_buff *forge(const struct flow *flow, enum side from, enum form form)
 {
+	struct net_device *dev = bench.dev[from];
 	bool v6 = bench.family == AF_INET6;
 	unsigned int iplen = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	unsigned int size = ETH_HLEN + iplen + 128 + (form == FORM_DATA ? DATA_LEN : 0);
-	struct sk_buff *skb = netdev_alloc_skb_ip_align(bench.dev, XDP_PACKET_HEADROOM + size);
+	struct sk_buff *skb = netdev_alloc_skb_ip_align(dev, XDP_PACKET_HEADROOM + size);
 	struct ethhdr *eth;
 	unsigned int len;
 	u8 proto = IPPROTO_TCP;
@@ -181,34 +206,43 @@ static struct sk_buff *forge(const struct flow *flow, enum form form)
 	skb_reserve(skb, XDP_PACKET_HEADROOM);
 	memset(skb->data, 0, size);
 	eth = (struct ethhdr *)skb->data;
-	ether_addr_copy(eth->h_dest, bench.dev->dev_addr);
-	ether_addr_copy(eth->h_source, gateway);
+	ether_addr_copy(eth->h_dest, dev->dev_addr);
+	ether_addr_copy(eth->h_source, neighbour[from]);
 	eth->h_proto = htons(v6 ? ETH_P_IPV6 : ETH_P_IP);
 	if (form == FORM_ICMP) {
 		proto = v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 		len = put_icmp(skb->data + ETH_HLEN + iplen, flow);
 	} else {
-		len = put_tcp(skb->data + ETH_HLEN + iplen, flow, form);
+		len = put_tcp(skb->data + ETH_HLEN + iplen, flow, from, form);
 	}
-	put_ip(skb->data + ETH_HLEN, flow, len, proto);
+	put_ip(skb->data + ETH_HLEN, flow, from, len, proto);
 	skb_put(skb, ETH_HLEN + iplen + len);
-	skb->protocol = eth_type_trans(skb, bench.dev);
+	skb->protocol = eth_type_trans(skb, dev);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	return skb;
 }
 
-int forge_all(enum form form)
+void forget_all(void)
 {
 	unsigned int i;
 
 	for (i = 0; i < BATCH; i++) {
-		bench.skb[i] = forge(&bench.flow[i], form);
-		if (!bench.skb[i])
-			break;
-	}
-	if (i == BATCH)
-		return 0;
-	while (i--)
 		kfree_skb(bench.skb[i]);
-	return -ENOMEM;
+		bench.skb[i] = NULL;
+	}
+}
+
+int forge_all(enum side from, enum form form)
+{
+	unsigned int i;
+
+	memset(bench.skb, 0, sizeof(bench.skb));
+	for (i = 0; i < BATCH; i++) {
+		bench.skb[i] = forge(&bench.flow[i], from, form);
+		if (!bench.skb[i]) {
+			forget_all();
+			return -ENOMEM;
+		}
+	}
+	return 0;
 }

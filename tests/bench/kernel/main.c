@@ -31,7 +31,8 @@ static void report(const struct result *res)
 	n += scnprintf(text + n, sizeof(text) - n,
 		       "\"median\": %llu, \"answers\": %llu, \"synacks\": %llu, \"resets\": %llu, ",
 		       res->median, res->answers, res->synacks, res->resets);
-	scnprintf(text + n, sizeof(text) - n, "\"accepted\": %llu}\n", res->accepted);
+	scnprintf(text + n, sizeof(text) - n, "\"forwarded\": %llu, \"accepted\": %llu}\n",
+		  res->forwarded, res->accepted);
 }
 
 static int obey(const char *line)
@@ -86,12 +87,12 @@ static const struct proc_ops ops = {
 
 static int __init bench_init(void)
 {
-	int err = bench_device_add();
+	int err = bench_devices_add();
 
 	if (err)
 		return err;
 	if (!proc_create("cbbench", 0600, NULL, &ops)) {
-		bench_device_remove();
+		bench_devices_remove();
 		return -ENOMEM;
 	}
 	return 0;
@@ -100,7 +101,7 @@ static int __init bench_init(void)
 static void __exit bench_exit(void)
 {
 	remove_proc_entry("cbbench", NULL);
-	bench_device_remove();
+	bench_devices_remove();
 }
 
 module_init(bench_init);

@@ -36,6 +36,8 @@ struct kind {
 	bool fresh;			/* the SYN-ACK's timestamp is echoed, but not its number */
 	bool opens;			/* what is measured are the ACKs that open */
 	bool connected;			/* what is measured comes after that */
+	bool gateway;			/* the guest forwards */
+	enum side from;			/* who sends what is measured */
 };
 
 static const struct kind kinds[] = {
@@ -47,6 +49,12 @@ static const struct kind kinds[] = {
 	{ .name = "later", .form = FORM_ACK, .connected = true },
 	{ .name = "data", .form = FORM_DATA, .connected = true },
 	{ .name = "icmp", .form = FORM_ICMP },
+	{ .name = "gw-syn", .form = FORM_SYN, .gateway = true },
+	{ .name = "gw-bad", .form = FORM_ACK, .prefixes = FEW_PREFIXES, .gateway = true },
+	{ .name = "gw-open", .opens = true, .gateway = true },
+	{ .name = "gw-up", .form = FORM_DATA, .connected = true, .gateway = true },
+	{ .name = "gw-down", .form = FORM_DATA, .connected = true, .gateway = true,
+	  .from = SERVER },
 };
 
 static struct socket *listener;
@@ -59,13 +67,15 @@ static void hand_over(void)
 	unsigned int i;
 
 	for (i = 0; i < BATCH; i++) {
+		if (!bench.skb[i])
+			continue;
 		bench.current_flow = &bench.flow[i];
 		netif_receive_skb(bench.skb[i]);
 	}
 }
 
 /* Unmeasured, and what is answered is read. */
-static void deliver(struct result *res)
+void round_deliver(struct result *res)
 {
 	u64 synacks = bench.synacks, resets = bench.resets;
 
@@ -80,9 +90,9 @@ static void deliver(struct result *res)
 	res->resets += bench.resets - resets;
 }
 
-static void measure(struct result *res)
+void round_measure(struct result *res, bool more)
 {
-	u64 answers = bench.answers, ns, cycles;
+	u64 answers = bench.answers, forwarded = bench.forwarded, ns, cycles;
 
 	local_bh_disable();
 	bench.counting = true;
@@ -96,11 +106,15 @@ static void measure(struct result *res)
 	ns = ktime_get_ns() - ns;
 	bench.counting = false;
 
-	took[res->batches++] = cycles ?: ns;
+	if (!more) {
+		took[res->batches++] = 0;
+		res->segments += BATCH;
+	}
+	took[res->batches - 1] += cycles ?: ns;
 	res->ns += ns;
 	res->cycles += cycles;
-	res->segments += BATCH;
 	res->answers += bench.answers - answers;
+	res->forwarded += bench.forwarded - forwarded;
 }
 
 static int listen_on(u16 port)
@@ -154,8 +168,10 @@ static void advance(void)
 	unsigned int i;
 
 	for (i = 0; i < BATCH; i++) {
-		bench.flow[i].seq = bench.flow[i].isn + 1;
-		bench.flow[i].tsval++;
+		struct end *end = &bench.flow[i].end[CLIENT];
+
+		end->seq = end->isn + 1;
+		end->tsval++;
 	}
 }
 
@@ -164,21 +180,21 @@ static int shake_hands(struct result *res)
 	int err;
 
 	forge_flows(0);
-	err = forge_all(FORM_SYN);
+	err = forge_all(CLIENT, FORM_SYN);
 	if (err)
 		return err;
-	deliver(res);
+	round_deliver(res);
 	advance();
-	return forge_all(FORM_ACK);
+	return forge_all(CLIENT, FORM_ACK);
 }
 
 /* The batch that was forged; only what counts is measured. */
 static void run_batch(struct result *res, bool counts)
 {
 	if (counts)
-		measure(res);
+		round_measure(res, false);
 	else
-		deliver(res);
+		round_deliver(res);
 }
 
 /* Connects a batch of clients and measures what they send then. */
@@ -190,17 +206,17 @@ static int round_connected(const struct kind *kind, struct result *res, bool cou
 	err = shake_hands(res);
 	if (err)
 		return err;
-	deliver(res);
+	round_deliver(res);
 	accept_all(res);
 	for (j = 0; j < LATER && !err; j++) {
 		for (i = 0; i < BATCH; i++)
-			bench.flow[i].tsval++;
-		err = forge_all(kind->form);
+			bench.flow[i].end[CLIENT].tsval++;
+		err = forge_all(CLIENT, kind->form);
 		if (err)
 			break;
 		run_batch(res, counts);
 		for (i = 0; i < BATCH && kind->form == FORM_DATA; i++)
-			bench.flow[i].seq += DATA_LEN;
+			bench.flow[i].end[CLIENT].seq += DATA_LEN;
 	}
 	return err;
 }
@@ -226,12 +242,12 @@ static int freshen(const struct kind *kind, struct result *res)
 	forge_flows(kind->prefixes);
 	if (!kind->fresh)
 		return 0;
-	err = forge_all(FORM_SYN);
+	err = forge_all(CLIENT, FORM_SYN);
 	if (err)
 		return err;
-	deliver(res);
+	round_deliver(res);
 	for (i = 0; i < BATCH; i++)
-		bench.flow[i].ack ^= 0x5a5a5a5a;
+		bench.flow[i].end[CLIENT].ack ^= 0x5a5a5a5a;
 	advance();
 	return 0;
 }
@@ -242,15 +258,29 @@ static int round_alone(const struct kind *kind, struct result *res, bool counts)
 
 	err = freshen(kind, res);
 	if (!err)
-		err = forge_all(kind->form);
+		err = forge_all(CLIENT, kind->form);
 	if (err)
 		return err;
 	run_batch(res, counts);
 	return 0;
 }
 
+/* Through a gateway: data of a connection that it has let through, or the handshake itself. */
+static int round_gateway(const struct kind *kind, struct result *res, bool counts)
+{
+	unsigned int i;
+	int err;
+
+	err = gateway_connect(res, counts && kind->opens);
+	for (i = 0; i < LATER && kind->connected && !err; i++)
+		err = gateway_data(res, kind->from, counts);
+	return err;
+}
+
 static int round_one(const struct kind *kind, struct result *res, bool counts)
 {
+	if (kind->gateway && (kind->connected || kind->opens))
+		return round_gateway(kind, res, counts);
 	if (kind->connected)
 		return round_connected(kind, res, counts);
 	if (kind->opens)
@@ -285,6 +315,8 @@ int round_run(const char *name, unsigned int rounds, unsigned int warm_up, struc
 		return -EINVAL;
 	memset(res, 0, sizeof(*res));
 	res->kind = kind->name;
+	bench.gateway = kind->gateway;
+	bench.seen_count = 0;
 	err = listen_on(bench.port);
 	if (err)
 		return err;
