@@ -15,8 +15,7 @@
  * each holds the module, since a queue may keep it for long).  Invariants: whatever
  * the way back from the last hook of PRE_ROUTING is, a SYN goes on through ours
  * (arrive()), so that it neither leaves the host nor is taken for another; nothing
- * is shown for a segment that did not open a cookie.  Hooks are found in the
- * namespace's own list, so that connection tracking need not be loaded.
+ * is shown for a segment that did not open a cookie.
  */
 #include <linux/module.h>
 #include <linux/netfilter_bridge.h>
@@ -29,6 +28,7 @@
 #include <net/route.h>
 #include "conntrack.h"
 #include "elsewhere.h"
+#include "resume.h"
 #include "shown.h"
 
 struct cb_show {
@@ -48,35 +48,6 @@ struct showing {
 };
 
 static DEFINE_PER_CPU(struct showing, showing);
-
-/* A list of hooks, and where to go on in it. */
-struct place {
-	const struct nf_hook_entries *e;
-	unsigned int next;
-};
-
-static const struct nf_hook_entries *hooks_of(const struct net *net, u8 pf, unsigned int hook)
-{
-	if (pf == NFPROTO_IPV6)
-		return rcu_dereference(net->nf.hooks_ipv6[hook]);
-	return rcu_dereference(net->nf.hooks_ipv4[hook]);
-}
-
-/* Behind the hook @own. */
-static bool behind(struct place *place, const struct nf_hook_state *state, nf_hookfn *own)
-{
-	const struct nf_hook_entries *e = hooks_of(state->net, state->pf, state->hook);
-	unsigned int i;
-
-	for (i = 0; e && i < e->num_hook_entries; i++) {
-		if (e->hooks[i].hook != own)
-			continue;
-		place->e = e;
-		place->next = i + 1;
-		return true;
-	}
-	return false;
-}
 
 /* Connection tracking's own hook: by its priority, and not a rule's. */
 static const struct nf_hook_entry *tracker(const struct nf_hook_entries *e)
@@ -100,7 +71,7 @@ bool cb_conntrack_watches(const struct cb_ctx *ctx)
 	enum ip_conntrack_info info;
 	const struct nf_conn *ct;
 
-	if (!tracker(hooks_of(state->net, state->pf, state->hook)))
+	if (!tracker(cb_resume_hooks(state->net, state->pf, state->hook)))
 		return false;
 	ct = nf_ct_get(ctx->skb, &info);	/* a template says only how to track */
 	if ((ct && !nf_ct_is_template(ct)) || info == IP_CT_UNTRACKED ||
@@ -245,13 +216,7 @@ static enum fate route(struct net *net, struct sk_buff *syn)
 /* The ACK goes on behind our hook. */
 static void resume(struct cb_show *show)
 {
-	struct nf_hook_state *state = &show->state;
-	struct place place;
-
-	if (!behind(&place, state, cb_hooks_pre_routing))
-		kfree_skb(show->ack);
-	else if (nf_hook_slow(show->ack, state, place.e, place.next) == 1)
-		state->okfn(state->net, state->sk, show->ack);
+	cb_resume(show->ack, &show->state, cb_hooks_pre_routing);
 }
 
 static void let_go(struct sk_buff *skb)
@@ -354,10 +319,10 @@ struct cb_decision cb_conntrack_show(struct cb_ctx *ctx)
 {
 	struct showing *mine = this_cpu_ptr(&showing);
 	struct nf_hook_state state = *ctx->state;
-	struct place place;
+	struct cb_place place;
 	struct sk_buff *syn;
 
-	if (!behind(&place, &state, cb_hooks_pre_routing))
+	if (!cb_resume_place(&place, &state, cb_hooks_pre_routing))
 		return judged(ctx, LET_IN);
 	syn = prepare(ctx);
 	if (!syn)
@@ -379,7 +344,7 @@ static void show_synack(struct sk_buff *synack, const struct nf_hook_state *stat
 		.out = state->in,
 		.net = state->net,
 	};
-	const struct nf_hook_entry *ct = tracker(hooks_of(out.net, out.pf, out.hook));
+	const struct nf_hook_entry *ct = tracker(cb_resume_hooks(out.net, out.pf, out.hook));
 
 	if (ct)
 		nf_hook_entry_hookfn(ct, synack, &out);
@@ -397,7 +362,7 @@ bool cb_conntrack_delivered(struct sk_buff *skb, const struct nf_hook_state *sta
 	struct showing *mine = this_cpu_ptr(&showing);
 	struct nf_hook_state rest = *state;
 	struct cb_show *show = show_of(skb);
-	struct place place;
+	struct cb_place place;
 
 	if (!show)
 		return false;
@@ -405,7 +370,7 @@ bool cb_conntrack_delivered(struct sk_buff *skb, const struct nf_hook_state *sta
 		take_elsewhere(skb, show);
 		return true;
 	}
-	if (!behind(&place, state, cb_hooks_local_in)) {
+	if (!cb_resume_place(&place, state, cb_hooks_local_in)) {
 		kfree_skb(skb);
 		return true;
 	}
