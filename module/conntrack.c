@@ -22,7 +22,6 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/slab.h>
 #include <net/ip.h>
-#include <net/dst_metadata.h>
 #include <net/ip6_route.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/route.h>
@@ -164,45 +163,22 @@ static bool same_ends(const struct cb_tuple *t, const struct sk_buff *syn)
 	return ip_hdr(syn)->daddr == t->daddr.a[0] && ip_hdr(syn)->saddr == t->saddr.a[0];
 }
 
-#if IS_ENABLED(CONFIG_IPV6)
-static enum fate route6(struct net *net, struct sk_buff *syn)
+static bool is_local6(const struct sk_buff *syn)
 {
-	const struct ipv6hdr *ip6h = ipv6_hdr(syn);
-	struct flowi6 fl6 = {
-		.flowi6_iif = syn->dev->ifindex,
-		.daddr = ip6h->daddr,
-		.saddr = ip6h->saddr,
-		.flowlabel = ip6_flowinfo(ip6h),
-		.flowi6_mark = syn->mark,
-		.flowi6_proto = ip6h->nexthdr,
-		.fl6_sport = tcp_hdr(syn)->source,
-		.fl6_dport = tcp_hdr(syn)->dest,
-	};
-	const struct ip_tunnel_info *tun = skb_tunnel_info(syn);
-	struct dst_entry *dst;
-
-	if (tun && !(tun->mode & IP_TUNNEL_INFO_TX))
-		fl6.flowi6_tun_key.tun_id = tun->key.tun_id;
-	dst = ip6_route_input_lookup(net, syn->dev, &fl6, syn, RT6_LOOKUP_F_HAS_SADDR);
-	skb_dst_drop(syn);
-	skb_dst_set(syn, dst);
-	if (dst->error)
-		return REFUSED;
-	return dst_rt6_info(dst)->rt6i_flags & RTF_LOCAL ? LET_IN : TAKEN;
-}
+#if IS_ENABLED(CONFIG_IPV6)
+	return dst_rt6_info(skb_dst(syn))->rt6i_flags & RTF_LOCAL;
+#else
+	return false;
 #endif
+}
 
 /* Routes it, as the stack would do next: it must not leave this host. */
 static enum fate route(struct net *net, struct sk_buff *syn)
 {
-	const struct iphdr *iph = ip_hdr(syn);
-
-#if IS_ENABLED(CONFIG_IPV6)
-	if (syn->protocol == htons(ETH_P_IPV6))
-		return route6(net, syn);
-#endif
-	if (ip_route_input_noref(syn, iph->daddr, iph->saddr, iph->tos, syn->dev))
+	if (!cb_resume_route(net, syn))
 		return REFUSED;
+	if (syn->protocol == htons(ETH_P_IPV6))
+		return is_local6(syn) ? LET_IN : TAKEN;
 	switch (skb_rtable(syn)->rt_type) {
 	case RTN_LOCAL:
 		return LET_IN;

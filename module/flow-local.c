@@ -36,10 +36,11 @@ static u8 options_of(const struct cb_opened *opened)
 	       (opened->timestamps ? CB_OPT_TS : 0) | (opened->offer.ecn ? CB_FLOW_ECN : 0);
 }
 
-void cb_flow_local_opened(const struct cb_ctx *ctx)
+void cb_flow_facts_of(struct cb_flow_facts *facts, const struct cb_ctx *ctx)
 {
 	const struct cb_opened *opened = &ctx->opened;
-	struct cb_flow_facts facts = {
+
+	*facts = (struct cb_flow_facts) {
 		.opened_ms = ctx->now_ms,
 		.service = ctx->svc->anchor->id,
 		.mss = opened->offer.mss,
@@ -47,11 +48,16 @@ void cb_flow_local_opened(const struct cb_ctx *ctx)
 		.wscale = opened->offer.wscale,
 		.has = options_of(opened),
 	};
+}
 
+void cb_flow_local_opened(const struct cb_ctx *ctx)
+{
 	u64 limit = cb_flow_entries(READ_ONCE(ctx->cbn->sysctl.flow_cache_bytes));
+	struct cb_flow_facts facts;
 
 	if (!READ_ONCE(cb_flow_local_used))
 		WRITE_ONCE(cb_flow_local_used, true);
+	cb_flow_facts_of(&facts, ctx);
 	cb_flow_add(ctx->cbn->flows, limit, &ctx->seg.tuple, &facts);
 }
 

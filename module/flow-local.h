@@ -10,6 +10,10 @@
 /* Has any connection been remembered yet, in any namespace?  Set once. */
 extern bool cb_flow_local_used;
 
+/* What the cookie of ctx says. */
+struct cb_flow_facts;
+void cb_flow_facts_of(struct cb_flow_facts *facts, const struct cb_ctx *ctx);
+
 /* LOCAL_IN: a cookie was accepted, of a service with flow-cache on.  Softirq, RCU. */
 void cb_flow_local_opened(const struct cb_ctx *ctx);
 

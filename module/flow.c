@@ -18,7 +18,7 @@
 #include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/socket.h>
-#include "flow.h"
+#include "splice.h"
 
 #define PASS_OVER	16	/* entries with the bit set, at most, for one victim */
 #define GIVE_WAY	2	/* for one that comes, so that a lowered limit is reached */
@@ -69,7 +69,10 @@ void cb_flow_key_of(struct cb_flow_key *key, const struct cb_tuple *tuple)
 
 void cb_flow_free(struct cb_flow *flow)
 {
-	kmem_cache_free(cache, flow);
+	if (unlikely(flow->spliced))
+		cb_splice_free(flow);
+	else
+		kmem_cache_free(cache, flow);
 }
 
 static void free_rcu(struct rcu_head *rcu)
@@ -170,6 +173,7 @@ static struct cb_flow *make(const struct cb_flow_key *key, const struct cb_flow_
 	flow->seen = 0;
 	flow->pinned = 0;
 	flow->gone = 0;
+	flow->spliced = 0;
 	return flow;
 }
 
@@ -257,6 +261,36 @@ void cb_flow_unpin(struct cb_flows *flows, struct cb_flow *flow)
 	spin_unlock_bh(&flows->lock);
 }
 
+struct cb_flow *cb_flow_insert_pinned(struct cb_flows *flows, struct cb_flow *flow,
+				      struct list_head *list)
+{
+	struct cb_flow *other;
+
+	lockdep_assert_held(&flows->lock);
+	other = rhashtable_lookup_get_insert_fast(&flows->table, &flow->node, cb_flow_params);
+	if (other && !IS_ERR(other) && !other->pinned) {
+		cb_flow_take_out(flows, other);
+		cb_flow_free_later(other);
+		other = rhashtable_lookup_get_insert_fast(&flows->table, &flow->node,
+							  cb_flow_params);
+	}
+	if (other)
+		return other;
+	flow->pinned = 1;
+	list_add(&flow->order, list);
+	flows->n.pinned++;
+	return NULL;
+}
+
+void cb_flow_take_pinned(struct cb_flows *flows, struct cb_flow *flow)
+{
+	lockdep_assert_held(&flows->lock);
+	rhashtable_remove_fast(&flows->table, &flow->node, cb_flow_params);
+	list_del(&flow->order);
+	flow->gone = 1;
+	flows->n.pinned--;
+}
+
 bool cb_flow_matches(const struct cb_flow *flow, const struct cb_flow_filter *filter)
 {
 	const struct cb_flow_key *k = &flow->key;
@@ -278,7 +312,7 @@ void cb_flow_totals(struct cb_flows *flows, struct cb_flow_totals *t)
 
 u64 cb_flow_bytes(const struct cb_flow_totals *t)
 {
-	return (t->entries + t->pinned) * CB_FLOW_COST;
+	return t->entries * CB_FLOW_COST + t->pinned * CB_SPLICE_COST;
 }
 
 struct cb_flows *cb_flows_alloc(void)
@@ -290,6 +324,8 @@ struct cb_flows *cb_flows_alloc(void)
 	spin_lock_init(&flows->lock);
 	INIT_LIST_HEAD(&flows->order);
 	INIT_LIST_HEAD(&flows->pinned);
+	INIT_LIST_HEAD(&flows->waiting);
+	INIT_LIST_HEAD(&flows->closing);
 	if (rhashtable_init(&flows->table, &cb_flow_params)) {
 		kfree(flows);
 		return NULL;

@@ -58,6 +58,7 @@ struct cb_flow {			/* a look-up reads the first 64 bytes */
 	u8 seen;			/* looked up since it was last passed over */
 	u8 pinned;			/* under the lock */
 	u8 gone;			/* under the lock: out of table and list */
+	u8 spliced;			/* is a struct cb_splice; never changes */
 	u32 again;			/* segments that came once more; may miss some */
 	struct cb_flow_facts facts;	/* written under the lock, read without */
 	union {
@@ -69,6 +70,7 @@ struct cb_flow {			/* a look-up reads the first 64 bytes */
 struct cb_flow_totals {
 	u64 entries;			/* that may be given up */
 	u64 pinned;
+	u64 waiting;			/* of them: spliced, the server has not answered yet */
 	u64 evicted;			/* for the limit */
 	u64 reclaimed;			/* for want of memory in the system */
 	u64 refused;			/* not made: no memory, or no room but pinned */
@@ -79,6 +81,8 @@ struct cb_flows {
 	spinlock_t lock;		/* softirq: all below, and what enters and leaves */
 	struct list_head order;		/* those that may be given up, newest first */
 	struct list_head pinned;
+	struct list_head waiting;	/* pinned ones, newest first: splice-flow.c */
+	struct list_head closing;	/* likewise */
 	struct cb_flow_totals n;
 	struct list_head all;		/* flow-shrink.c */
 };
@@ -121,6 +125,13 @@ bool cb_flow_add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple
  */
 bool cb_flow_pin(struct cb_flows *flows, struct cb_flow *flow);
 void cb_flow_unpin(struct cb_flows *flows, struct cb_flow *flow);
+
+/* A flow that is pinned from the beginning; what was in the cache of its tuple gives way.
+ * Under flows->lock.  Return: NULL, another pinned flow of the tuple, or an ERR_PTR.
+ */
+struct cb_flow *cb_flow_insert_pinned(struct cb_flows *flows, struct cb_flow *flow,
+				      struct list_head *list);
+void cb_flow_take_pinned(struct cb_flows *flows, struct cb_flow *flow);	/* likewise */
 
 bool cb_flow_matches(const struct cb_flow *flow, const struct cb_flow_filter *filter);
 void cb_flow_totals(struct cb_flows *flows, struct cb_flow_totals *t);

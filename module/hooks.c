@@ -24,6 +24,7 @@
 #include "elsewhere.h"
 #include "embryonic.h"
 #include "flow-local.h"
+#include "splice.h"
 #include "table.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -128,6 +129,14 @@ static bool was_ruled(const struct cb_ctx *ctx)
 	return was;
 }
 
+/* The same, before it is known whose it is: what a rule spliced is not spliced twice. */
+static bool was_ruled_at(struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct cb_ctx ctx CB_UNINITIALIZED;
+
+	return this_cpu_read(ruled.skb) == skb && begin(&ctx, skb, state) && was_ruled(&ctx);
+}
+
 /* Only what was sent to this host.  A VRF runs PRE_ROUTING twice, first on the
  * member device and then on its own: the second time counts.
  */
@@ -200,20 +209,64 @@ static unsigned int let_known(const struct sk_buff *skb, const struct nf_hook_st
 	return NF_ACCEPT;
 }
 
-/* Named outside only to be found in a list of hooks (conntrack.c). */
+/* Of a flow that is spliced?  -1: no. */
+static noinline int splice(struct cb_net *cbn, struct sk_buff *skb,
+			   const struct nf_hook_state *state)
+{
+	bool stopped = stop_softirq();
+	int verdict = NF_ACCEPT;
+
+	if (likely(!was_ruled_at(skb, state)))
+		verdict = cb_splice_in(cbn, skb, state);
+	let_softirq(stopped);
+	return verdict;
+}
+
+/* No TCP segment, but perhaps an error that quotes one. */
+static unsigned int let_other(struct cb_net *cbn, struct sk_buff *skb, u8 pf)
+{
+	unsigned int verdict;
+	bool stopped;
+
+	if (likely(!READ_ONCE(cbn->splicing)))
+		return NF_ACCEPT;
+	stopped = stop_softirq();
+	verdict = cb_splice_icmp_in(cbn, skb, pf);
+	let_softirq(stopped);
+	return verdict;
+}
+
+/* Named outside only to be found in a list of hooks (resume.c). */
 unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
 	struct cb_glance g = cb_parse_glance(skb, state->pf);
 	enum cb_early early = CB_EARLY_NONE;
+	int spliced;
 
-	if (!g.tcp || !cb_table_has_port(priv, g.dport) || !ours(skb, state))
+	if (!g.tcp)
+		return let_other(priv, skb, state->pf);
+	if (cb_splice_has_port(priv, g.dport) && ours(skb, state)) {
+		spliced = splice(priv, skb, state);
+		if (spliced >= 0)
+			return spliced;
+	}
+	if (!cb_table_has_port(priv, g.dport) || !ours(skb, state))
 		return NF_ACCEPT;
 	if (cb_is_bare_ack(g.flags))
 		early = cb_demux_early(skb, state, g.thoff);
 	if (early == CB_EARLY_KNOWN)
 		return let_known(skb, state, g.flags);
 	return protect(skb, state, early);
+}
+
+static unsigned int by_rule(struct cb_ctx *ctx)
+{
+	int spliced = -1;
+
+	if (cb_splice_has_port(ctx->cbn, be16_to_cpu(ctx->seg.tuple.dport)))
+		spliced = cb_splice_in(ctx->cbn, ctx->skb, ctx->state);
+	return spliced < 0 ? pre_routing(ctx) : spliced;
 }
 
 /**
@@ -243,7 +296,7 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	ctx.requested = early == CB_EARLY_REQUEST;
 	ctx.svc = svc;
 	stopped = stop_softirq();
-	verdict = pre_routing(&ctx);
+	verdict = by_rule(&ctx);
 	if (verdict == NF_ACCEPT) {
 		this_cpu_write(ruled.skb, skb);
 		this_cpu_write(ruled.ports, ports_of(&ctx));

@@ -111,6 +111,8 @@ static struct cb_decision judge_ack(struct cb_ctx *ctx)
 		return d;
 	if (follows(ctx, d.reason))
 		return cb_decide(CB_PASS, CB_R_NONE);
+	if (ctx->svc->ops->unknown)
+		return ctx->svc->ops->unknown(ctx, d.reason);
 	reset = judge_invalid(ctx, d.reason);
 	if (reset.action == CB_PASS && ctx->svc->ops->delays(ctx))
 		return d;

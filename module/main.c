@@ -7,9 +7,9 @@
  */
 #include <linux/init.h>
 #include <linux/module.h>
-#include "flow.h"
 #include "net.h"
 #include "netlink.h"
+#include "splice.h"
 #include "uapi/linux/cookiebox.h"
 
 #define CB_VERSION "0.1.0"
@@ -18,9 +18,12 @@ static int __init cb_init(void)
 {
 	int err;
 
-	err = cb_flow_register();
+	err = cb_splice_register();
 	if (err)
 		return err;
+	err = cb_flow_register();
+	if (err)
+		goto err_splice;
 	err = cb_net_register();
 	if (err)
 		goto err_flow;
@@ -44,6 +47,8 @@ err_net:
 	cb_net_unregister();
 err_flow:
 	cb_flow_unregister();
+err_splice:
+	cb_splice_unregister();
 	return err;
 }
 
@@ -54,6 +59,7 @@ static void __exit cb_exit(void)
 	cb_own_unregister();
 	cb_net_unregister();
 	cb_flow_unregister();
+	cb_splice_unregister();
 }
 
 module_init(cb_init);

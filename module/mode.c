@@ -16,6 +16,8 @@ const struct cb_mode_ops *cb_mode_by_id(u8 mode)
 	switch (mode) {
 	case COOKIEBOX_MODE_LOCAL:
 		return &cb_mode_local;
+	case COOKIEBOX_MODE_SPLICE:
+		return &cb_mode_splice;
 	default:
 		return NULL;
 	}

@@ -85,6 +85,10 @@ struct cb_mode_ops {
 	bool (*known)(struct cb_ctx *ctx);
 	/* A cookie opened at PRE_ROUTING. */
 	struct cb_decision (*opened)(struct cb_ctx *ctx);
+	/* An ACK of nothing that is known opened none; NULL: the service's `invalid` alone
+	 * says what is to become of it.
+	 */
+	struct cb_decision (*unknown)(struct cb_ctx *ctx, enum cb_reason reason);
 	/* SYN: how loaded is the host with the destination? False: not at all. */
 	bool (*load)(struct cb_ctx *ctx, struct cb_load *load);
 	/* LOCAL_IN, segment of no known connection; NULL: not used. */
@@ -96,6 +100,7 @@ struct cb_mode_ops {
 };
 
 extern const struct cb_mode_ops cb_mode_local;	/* local.c */
+extern const struct cb_mode_ops cb_mode_splice;	/* splice.c */
 const struct cb_mode_ops *cb_mode_by_id(u8 mode);	/* mode.c; NULL: not built */
 
 /* parse.c: the edge between skb and segment; skb->data is the network header.
@@ -159,6 +164,16 @@ enum cb_reason cb_reply_synack(struct cb_ctx *ctx);
  * Context: softirq, rcu_read_lock().  Return: as cb_reply_synack().
  */
 enum cb_reason cb_reply_again(struct cb_ctx *ctx);
+
+/**
+ * cb_reply_made() - send what was made to the client of ctx, routed
+ * @ctx:	without skb; tuple, state->in, and dress as the server's segments would have it
+ * @b:		what; its TTL is the host's if the dress has none
+ *
+ * Context: softirq, rcu_read_lock().  Return: as cb_reply_synack().
+ */
+struct cb_build;
+enum cb_reason cb_reply_made(struct cb_ctx *ctx, struct cb_build *b);
 
 /**
  * cb_local_accept() - make a socket of an opened cookie (LOCAL_IN, last)

@@ -8,7 +8,8 @@
  *
  * A namespace dies in this order, at module unload as well; the netlink family
  * is gone by then (unload) or no socket can name the namespace (its death):
- *	pre_exit	sysctls, hooks and embryonic cache off: nothing new gets in
+ *	pre_exit	sysctls, hooks and embryonic cache off: nothing new gets in;
+ *			spliced flows ended
  *	(grace period, made by the namespace core)
  *	exit		attacks, services, ring work and ring, used cookies, gate,
  *			flow cache: no reader is left
@@ -21,6 +22,8 @@
 #include "mode.h"
 #include "net.h"
 #include "service.h"
+#include "splice.h"
+#include "table.h"
 
 unsigned int cb_net_id;
 struct workqueue_struct *cb_wq;
@@ -85,19 +88,40 @@ err_keyring:
  *
  * Context: process, may sleep.
  */
-void cb_net_stop(struct cb_net *cbn)
+static void cb_net_stop(struct cb_net *cbn)
 {
 	struct cb_embryonic *emb;
 
 	lockdep_assert_held(&cbn->lock);
 	if (!cbn->hooks_registered)
 		return;
+	cb_splice_stop(cbn);
 	emb = cb_embryonic_detach(cbn);
 	cb_hooks_unregister(cbn);	/* lets a grace period pass */
 	cb_embryonic_free(emb);
 	cb_own_stop(cbn);
 	cb_keyring_stop(cbn);
 	cbn->hooks_registered = false;
+}
+
+/**
+ * cb_net_settle() - take off what no service and no flow needs any more
+ * @cbn:	namespace, cb_net->lock held
+ *
+ * Called when services were changed, and when the last spliced flow has gone: such a
+ * flow outlives its service.  Context: process, may sleep.
+ */
+void cb_net_settle(struct cb_net *cbn)
+{
+	const struct cb_table *t;
+
+	t = rcu_dereference_protected(cbn->table, lockdep_is_held(&cbn->lock));
+	if (!t || cb_splice_flows(cbn))
+		return;
+	if (!t->splices)
+		cb_splice_stop(cbn);
+	if (!t->n)
+		cb_net_stop(cbn);
 }
 
 static int __net_init init_net_state(struct net *net)
@@ -137,6 +161,7 @@ static void __net_exit close_net_state(struct net *net)
 	mutex_lock(&cbn->lock);
 	cb_net_stop(cbn);
 	mutex_unlock(&cbn->lock);
+	cb_splice_exit(cbn);
 	cb_engage_stop(cbn);
 }
 
@@ -150,6 +175,7 @@ static void __net_exit exit_net_state(struct net *net)
 	cb_redeem_exit(cbn);
 	cb_gate_free(cbn->gate);
 	cbn->gate = NULL;
+	cb_splice_freed(cbn);
 	cb_flows_free(cbn->flows);
 	cbn->flows = NULL;
 	mutex_destroy(&cbn->lock);

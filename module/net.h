@@ -30,6 +30,7 @@ struct cb_gate;
 struct cb_embryonic;
 struct cb_net_stats;
 struct cb_flows;
+struct cb_splicing;
 struct ctl_table;
 struct ctl_table_header;
 
@@ -46,6 +47,15 @@ struct cb_sysctl {
 	unsigned int synack_retransmit_rate;	/* per second and source prefix: 0..1000, 8 */
 	unsigned int single_use_max;	/* redeemed cookies held: CB_SINGLE_USE_MIN.._MAX */
 	unsigned int single_use_full;	/* COOKIEBOX_SINGLE_USE_FULL_* */
+	unsigned int splice_max;	/* spliced flows in all */
+	unsigned int splice_waiting_max;	/* of them, those whose server has not answered */
+	unsigned int splice_prefix_max;	/* of those, of one source prefix */
+	unsigned int splice_server_max;	/* of those, on one server */
+	unsigned int splice_held_bytes;	/* of memory, early segments of all flows */
+	unsigned int splice_idle_seconds;	/* silence of an end until it is probed */
+	unsigned int splice_probe_seconds;	/* from one probe to the next */
+	unsigned int splice_probes;	/* unanswered ones that end a flow */
+	unsigned int splice_linger_seconds;	/* that a closed flow is remembered */
 };
 
 /* A destination that NAT, TPROXY or routing takes elsewhere: elsewhere.c. */
@@ -92,6 +102,7 @@ struct cb_net {
 	struct ctl_table_header *sysctl_header;
 	struct ctl_table *sysctl_table;
 	struct cb_flows *flows;		/* flow cache; as long as the gate */
+	struct cb_splicing *splicing;	/* splice-net.c; once there, as long as the namespace */
 };
 
 extern unsigned int cb_net_id;
@@ -124,8 +135,8 @@ void cb_net_unregister(void);
 
 /* Registers the hooks and starts the key ring if not done. Holds cbn->lock. */
 int cb_net_start(struct cb_net *cbn);
-/* Takes the hooks off again when no service is left. Holds cbn->lock. */
-void cb_net_stop(struct cb_net *cbn);
+/* Takes the hooks off again when nothing needs them. Holds cbn->lock. */
+void cb_net_settle(struct cb_net *cbn);
 
 /* target.c */
 int cb_target_register(void);

@@ -11,9 +11,9 @@
 #include <linux/netlink.h>
 #include <net/sock.h>
 #include "embryonic.h"
-#include "flow.h"
 #include "net.h"
 #include "netlink.h"
+#include "splice.h"
 
 #define CACHE_MSG_SIZE	512
 
@@ -122,6 +122,17 @@ static int put_service(struct sk_buff *skb, const struct cb_net *cbn, u32 id)
 	return nla_put_u32(skb, COOKIEBOX_A_CACHE_SERVICE_ID, id);
 }
 
+static int put_state(struct sk_buff *skb, const struct cb_flow *flow)
+{
+	const struct cb_splice *sp = container_of(flow, struct cb_splice, flow);
+
+	static_assert(COOKIEBOX_FLOW_STATE_WAITING == (int)CB_SPLICE_WAITING);
+	static_assert(COOKIEBOX_FLOW_STATE_OPEN == (int)CB_SPLICE_OPEN);
+	static_assert(COOKIEBOX_FLOW_STATE_CLOSING == (int)CB_SPLICE_CLOSING);
+	static_assert(COOKIEBOX_FLOW_STATE_RESET == (int)CB_SPLICE_RESET);
+	return nla_put_u8(skb, COOKIEBOX_A_CACHE_STATE, READ_ONCE(sp->state));
+}
+
 /* Context: rcu_read_lock(). */
 static int put_flow(struct sk_buff *skb, const struct cb_net *cbn, const struct cb_flow *flow)
 {
@@ -133,7 +144,8 @@ static int put_flow(struct sk_buff *skb, const struct cb_net *cbn, const struct 
 	    nla_put_u64_64bit(skb, COOKIEBOX_A_CACHE_AGE, age, COOKIEBOX_A_CACHE_PAD) ||
 	    put_options(skb, &facts) ||
 	    nla_put_u32(skb, COOKIEBOX_A_CACHE_REPEATED, READ_ONCE(flow->again)) ||
-	    (READ_ONCE(flow->pinned) && nla_put_flag(skb, COOKIEBOX_A_CACHE_PINNED)))
+	    (READ_ONCE(flow->pinned) && nla_put_flag(skb, COOKIEBOX_A_CACHE_PINNED)) ||
+	    (flow->spliced && put_state(skb, flow)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -345,6 +357,8 @@ int cookiebox_nl_cache_flush_doit(struct sk_buff *in, struct genl_info *info)
 	err = parse_filter(cbn, info->attrs, &filter, info->extack);
 	if (err)
 		return err;
+	if (info->attrs[COOKIEBOX_A_CACHE_PINNED])
+		return reply_count(info, cb_splice_flush(cbn, &filter));
 	if (selects_all(&filter))
 		cb_embryonic_flush(cbn);
 	return reply_count(info, flows ? cb_flow_flush(flows, &filter) : 0);
@@ -387,7 +401,8 @@ int cb_netlink_put_cache(struct sk_buff *skb, const struct cb_net *cbn)
 		    READ_ONCE(cbn->sysctl.flow_cache_bytes)) ||
 	    put_u64(skb, COOKIEBOX_A_FLOW_TOTALS_EVICTED, t.evicted) ||
 	    put_u64(skb, COOKIEBOX_A_FLOW_TOTALS_RECLAIMED, t.reclaimed) ||
-	    put_u64(skb, COOKIEBOX_A_FLOW_TOTALS_REFUSED, t.refused))
+	    put_u64(skb, COOKIEBOX_A_FLOW_TOTALS_REFUSED, t.refused) ||
+	    put_u64(skb, COOKIEBOX_A_FLOW_TOTALS_WAITING, t.waiting))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

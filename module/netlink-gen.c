@@ -36,7 +36,7 @@ const struct nla_policy cookiebox_abort_nl_policy[COOKIEBOX_A_TRANSACTION_PAD + 
 };
 
 /* COOKIEBOX_CMD_SERVICE_ADD - do */
-const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_SINGLE_USE + 1] = {
+const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_UNKNOWN + 1] = {
 	[COOKIEBOX_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 	[COOKIEBOX_A_SERVICE_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_PORT_MIN] = { .type = NLA_U16, },
@@ -56,10 +56,11 @@ const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_SING
 	[COOKIEBOX_A_SERVICE_RELEASE_AT] = NLA_POLICY_MAX(NLA_U8, 99),
 	[COOKIEBOX_A_SERVICE_HOLD] = NLA_POLICY_MAX(NLA_U16, 3600),
 	[COOKIEBOX_A_SERVICE_SINGLE_USE] = NLA_POLICY_MAX(NLA_U8, 1),
+	[COOKIEBOX_A_SERVICE_UNKNOWN] = NLA_POLICY_MAX(NLA_U8, 2),
 };
 
 /* COOKIEBOX_CMD_SERVICE_SET - do */
-const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_SINGLE_USE + 1] = {
+const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_UNKNOWN + 1] = {
 	[COOKIEBOX_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 	[COOKIEBOX_A_SERVICE_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_SERVICE_PORT_MIN] = { .type = NLA_U16, },
@@ -79,6 +80,7 @@ const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_SING
 	[COOKIEBOX_A_SERVICE_RELEASE_AT] = NLA_POLICY_MAX(NLA_U8, 99),
 	[COOKIEBOX_A_SERVICE_HOLD] = NLA_POLICY_MAX(NLA_U16, 3600),
 	[COOKIEBOX_A_SERVICE_SINGLE_USE] = NLA_POLICY_MAX(NLA_U8, 1),
+	[COOKIEBOX_A_SERVICE_UNKNOWN] = NLA_POLICY_MAX(NLA_U8, 2),
 };
 
 /* COOKIEBOX_CMD_SERVICE_DEL - do */
@@ -144,11 +146,12 @@ const struct nla_policy cookiebox_cache_get_nl_policy[COOKIEBOX_A_CACHE_SERVICE 
 };
 
 /* COOKIEBOX_CMD_CACHE_FLUSH - do */
-const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE_SERVICE + 1] = {
+const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE_PINNED + 1] = {
 	[COOKIEBOX_A_CACHE_SOURCE] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_CACHE_DEST] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
 	[COOKIEBOX_A_CACHE_PORT] = { .type = NLA_U16, },
 	[COOKIEBOX_A_CACHE_SERVICE] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
+	[COOKIEBOX_A_CACHE_PINNED] = { .type = NLA_FLAG, },
 };
 
 /* COOKIEBOX_CMD_ATTACK_GET - do */
@@ -183,14 +186,14 @@ const struct genl_ops cookiebox_nl_ops[17] = {
 		.cmd		= COOKIEBOX_CMD_SERVICE_ADD,
 		.doit		= cookiebox_nl_service_add_doit,
 		.policy		= cookiebox_service_add_nl_policy,
-		.maxattr	= COOKIEBOX_A_SERVICE_SINGLE_USE,
+		.maxattr	= COOKIEBOX_A_SERVICE_UNKNOWN,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
 		.cmd		= COOKIEBOX_CMD_SERVICE_SET,
 		.doit		= cookiebox_nl_service_set_doit,
 		.policy		= cookiebox_service_set_nl_policy,
-		.maxattr	= COOKIEBOX_A_SERVICE_SINGLE_USE,
+		.maxattr	= COOKIEBOX_A_SERVICE_UNKNOWN,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
@@ -271,7 +274,7 @@ const struct genl_ops cookiebox_nl_ops[17] = {
 		.cmd		= COOKIEBOX_CMD_CACHE_FLUSH,
 		.doit		= cookiebox_nl_cache_flush_doit,
 		.policy		= cookiebox_cache_flush_nl_policy,
-		.maxattr	= COOKIEBOX_A_CACHE_SERVICE,
+		.maxattr	= COOKIEBOX_A_CACHE_PINNED,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{

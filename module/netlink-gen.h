@@ -21,9 +21,9 @@ extern const struct nla_policy cookiebox_commit_nl_policy[COOKIEBOX_A_TRANSACTIO
 
 extern const struct nla_policy cookiebox_abort_nl_policy[COOKIEBOX_A_TRANSACTION_PAD + 1];
 
-extern const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_SINGLE_USE + 1];
+extern const struct nla_policy cookiebox_service_add_nl_policy[COOKIEBOX_A_SERVICE_UNKNOWN + 1];
 
-extern const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_SINGLE_USE + 1];
+extern const struct nla_policy cookiebox_service_set_nl_policy[COOKIEBOX_A_SERVICE_UNKNOWN + 1];
 
 extern const struct nla_policy cookiebox_service_del_nl_policy[COOKIEBOX_A_SERVICE_NAME + 1];
 
@@ -45,7 +45,7 @@ extern const struct nla_policy cookiebox_key_rotate_nl_policy[COOKIEBOX_A_KEY_NO
 
 extern const struct nla_policy cookiebox_cache_get_nl_policy[COOKIEBOX_A_CACHE_SERVICE + 1];
 
-extern const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE_SERVICE + 1];
+extern const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE_PINNED + 1];
 
 extern const struct nla_policy cookiebox_attack_get_nl_policy[COOKIEBOX_A_ATTACK_SERVICE + 1];
 

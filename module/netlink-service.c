@@ -180,11 +180,17 @@ static int check_mode(struct request *r)
 	struct nlattr *mode = r->attrs[COOKIEBOX_A_SERVICE_MODE];
 
 	if (!cb_mode_by_id(r->spec.mode)) {
-		refuse(r->extack, mode, r->spec.mode == COOKIEBOX_MODE_SPLICE ?
-		       "mode splice is not built into this module: use local" :
-		       "mode handoff is not built into this module: use local");
+		refuse(r->extack, mode, "mode handoff is not built into this module: use local");
 		return -EOPNOTSUPP;
 	}
+	if (r->spec.mode == COOKIEBOX_MODE_SPLICE && r->spec.engage == COOKIEBOX_ENGAGE_AUTO) {
+		refuse(r->extack, r->attrs[COOKIEBOX_A_SERVICE_ENGAGE] ?: mode,
+		       "engage auto is not built for mode splice: use always, observe or off");
+		return -EOPNOTSUPP;
+	}
+	if (r->spec.mode != COOKIEBOX_MODE_SPLICE && r->spec.unknown)
+		return refuse(r->extack, r->attrs[COOKIEBOX_A_SERVICE_UNKNOWN] ?: mode,
+			      "unknown drop and unknown reset are of mode splice: the host's own stack knows its connections");
 	return 0;
 }
 
@@ -251,6 +257,7 @@ static int parse_settings(struct request *r, bool added)
 	if (r->attrs[COOKIEBOX_A_SERVICE_HOLD])
 		s->hold = nla_get_u16(r->attrs[COOKIEBOX_A_SERVICE_HOLD]);
 	parse_u8(r, COOKIEBOX_A_SERVICE_SINGLE_USE, &s->single_use);
+	parse_u8(r, COOKIEBOX_A_SERVICE_UNKNOWN, &s->unknown);
 	err = check_mode(r);
 	if (!err)
 		err = check_auto(r);

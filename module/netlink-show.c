@@ -98,7 +98,8 @@ int cb_netlink_put_service(struct sk_buff *skb, const struct cb_service *svc)
 	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_NO_TIMESTAMPS, s->no_timestamps) ||
 	    nla_put_u32(skb, COOKIEBOX_A_SERVICE_RULES, atomic_read(&svc->anchor->rules)) ||
 	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_FLOW_CACHE, s->flow_cache) ||
-	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_SINGLE_USE, s->single_use))
+	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_SINGLE_USE, s->single_use) ||
+	    nla_put_u8(skb, COOKIEBOX_A_SERVICE_UNKNOWN, s->unknown))
 		return -EMSGSIZE;
 	for (i = 0; i < s->n_allow; i++)
 		if (cb_netlink_put_prefix(skb, COOKIEBOX_A_SERVICE_ALLOW, &s->allow[i]))

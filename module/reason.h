@@ -80,7 +80,35 @@
 	R(REPEATED, repeated, DROP, \
 	  "cookie was used a moment ago: a segment of the same first flight; it is sent again") \
 	R(SINGLE_USE_FULL, single_use_full, DROP, \
-	  "no room to hold the used cookie, and net.cookiebox.single_use_full says drop")
+	  "no room to hold the used cookie, and net.cookiebox.single_use_full says drop") \
+	R(SPLICED, spliced, ACCEPT, \
+	  "server answered: its connection and the client's are one from here on") \
+	R(NOT_FORWARDED, not_forwarded, PASS, \
+	  "destination is local, without route, or bridged: nothing to splice; the segment goes on") \
+	R(UNKNOWN_PASSED, unknown_passed, PASS, \
+	  "ACK of no spliced flow opened no cookie, and goes on to the server") \
+	R(UNKNOWN_RESET, unknown_reset, ANSWER, \
+	  "ACK of no spliced flow opened no cookie, and both its ends got a RST") \
+	R(HELD, held, PASS, \
+	  "early segment waits in the box until the server answers") \
+	R(HELD_FULL, held_full, DROP, \
+	  "early segment found no room to wait for the server; the client will send it again") \
+	R(SERVER_REFUSED, server_refused, PASS, \
+	  "server refused the connection, and the client was told by a RST") \
+	R(SERVER_SILENT, server_silent, DROP, \
+	  "server did not answer the SYN, nor its repetitions: the flow was given up") \
+	R(ONE_WAY, one_way, DROP, \
+	  "as server_silent, but its client was spoken to: what servers send by-passes this host") \
+	R(END_SILENT, end_silent, DROP, \
+	  "an end of an idle flow did not answer probes; the other was told by a RST") \
+	R(SPLICE_FULL, splice_full, DROP, \
+	  "net.cookiebox.splice_max flows are there, none of them closing; the ACK comes again") \
+	R(SPLICE_CAP, splice_cap, DROP, \
+	  "too many flows of this source prefix, or to this server, wait for an answer") \
+	R(SPLICE_EVICTED, splice_evicted, DROP, \
+	  "flow that waited longest for its server gave way; its next segment begins anew") \
+	R(RST_OUTSIDE, rst_outside, DROP, \
+	  "RST whose sequence number its receiver would not take (RFC 5961)")
 
 #ifndef CB_REASON_ENUM
 #define CB_REASON_ENUM

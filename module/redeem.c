@@ -195,6 +195,20 @@ void cb_redeem_end(struct cb_ctx *ctx, enum cb_reason reason)
 		remember(ctx);
 }
 
+void cb_redeem_confirm(struct cb_net *cbn, u64 print, u32 at)
+{
+	if (rcu_access_pointer(cbn->redeem.set))
+		confirm(cbn, print, at);
+}
+
+void cb_redeem_undo(struct cb_net *cbn, u64 print)
+{
+	struct cb_prints *set = rcu_dereference(cbn->redeem.set);
+
+	if (set)
+		cb_prints_undo(set, print);
+}
+
 bool cb_redeem_replays(const struct cb_ctx *ctx)
 {
 	struct cb_prints *set = rcu_dereference(ctx->cbn->redeem.set);

@@ -57,6 +57,12 @@ struct cb_redeem {
 enum cb_reason cb_redeem_begin(struct cb_ctx *ctx);
 void cb_redeem_end(struct cb_ctx *ctx, enum cb_reason reason);
 
+/* Mode splice says it later, of a cookie that cb_redeem_begin() let pass: its connection
+ * is there, or came to nothing.  Where @print is held already or not, nothing changes.
+ */
+void cb_redeem_confirm(struct cb_net *cbn, u64 print, u32 at);
+void cb_redeem_undo(struct cb_net *cbn, u64 print);
+
 /* Was it redeemed, and its connection seen?  Changes nothing. */
 bool cb_redeem_replays(const struct cb_ctx *ctx);
 

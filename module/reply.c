@@ -317,12 +317,11 @@ enum cb_reason cb_reply_synack(struct cb_ctx *ctx)
 	return route_out(ctx);
 }
 
-/* Out of line: nothing of it is part of what a SYN costs. */
-noinline enum cb_reason cb_reply_again(struct cb_ctx *ctx)
+/* Routed, in a buffer of its own. */
+static enum cb_reason send_built(struct cb_ctx *ctx, const struct cb_build *b)
 {
 	bool v6 = ctx->seg.tuple.family == AF_INET6;
 	struct dst_entry *dst = cb_demux_route(ctx, ctx->dress.tos);
-	struct cb_build b;
 	struct sk_buff *skb;
 
 	if (!dst)
@@ -331,14 +330,29 @@ noinline enum cb_reason cb_reply_again(struct cb_ctx *ctx)
 		dst_release(dst);
 		return CB_R_NO_ROUTE;
 	}
-	describe(&b, ctx);
-	skb = alloc_skb(LL_MAX_HEADER + cb_build_len(&b), GFP_ATOMIC | __GFP_NOWARN);
+	skb = alloc_skb(LL_MAX_HEADER + cb_build_len(b), GFP_ATOMIC | __GFP_NOWARN);
 	if (!skb) {
 		dst_release(dst);
 		return CB_R_NO_MEMORY;
 	}
 	skb_reserve(skb, LL_MAX_HEADER);
 	skb->protocol = v6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
-	write(skb, ctx, &b);
+	write(skb, ctx, b);
 	return local_out(ctx, skb, dst);
+}
+
+/* Out of line: nothing of it is part of what a SYN costs. */
+noinline enum cb_reason cb_reply_again(struct cb_ctx *ctx)
+{
+	struct cb_build b;
+
+	describe(&b, ctx);
+	return send_built(ctx, &b);
+}
+
+noinline enum cb_reason cb_reply_made(struct cb_ctx *ctx, struct cb_build *b)
+{
+	if (ctx->dress.ttl < 0)
+		b->ttl = reply_ttl(ctx);
+	return send_built(ctx, b);
 }

@@ -80,6 +80,7 @@ struct cb_service_spec {		/* what the admin said */
 	u8 engage_at, release_at;	/* percent; 0: the sysctl's */
 	u16 hold;			/* seconds; 0: the sysctl's */
 	u8 single_use;
+	u8 unknown;			/* mode splice */
 	u8 n_allow;
 	const struct cb_prefix *allow;	/* in a service: its own tail */
 };

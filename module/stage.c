@@ -18,6 +18,7 @@
 #include "mode.h"
 #include "net.h"
 #include "netlink.h"
+#include "splice.h"
 #include "table.h"
 
 /* Bytes of new services, without counters, that one socket may stage. */
@@ -371,13 +372,18 @@ static int publish(struct cb_stage *st, struct cb_table *t, const struct cb_tabl
 			return err;
 		}
 	}
+	err = t->splices ? cb_splice_start(cbn) : 0;
+	if (err) {
+		NL_SET_ERR_MSG(extack, "the hook behind routing cannot be registered");
+		cb_net_settle(cbn);
+		return err;
+	}
 	prepare_engage(cbn, old, t);
 	rcu_read_lock();			/* keeps old for tell() */
 	cb_table_publish(cbn, t);
 	tell(cbn, old, t);
 	rcu_read_unlock();
-	if (!t->n && old->n)
-		cb_net_stop(cbn);
+	cb_net_settle(cbn);
 	return 0;
 }
 

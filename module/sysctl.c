@@ -37,6 +37,15 @@ static const unsigned int synack_retransmit_rate_min, synack_retransmit_rate_max
 static const unsigned int single_use_max_min = CB_SINGLE_USE_MIN;
 static const unsigned int single_use_max_max = CB_SINGLE_USE_MAX;
 
+static const unsigned int splice_max_min, splice_max_max = 16777216;
+static const unsigned int splice_waiting_max_min = 1, splice_waiting_max_max = 1048576;
+static const unsigned int splice_cap_min = 1, splice_cap_max = 65535;
+static const unsigned int splice_held_bytes_min, splice_held_bytes_max = 1u << 30;
+static const unsigned int splice_idle_seconds_min = 1, splice_idle_seconds_max = 86400;
+static const unsigned int splice_probe_seconds_min = 1, splice_probe_seconds_max = 600;
+static const unsigned int splice_probes_min = 1, splice_probes_max = 100;
+static const unsigned int splice_linger_seconds_min = 1, splice_linger_seconds_max = 600;
+
 static const char *const full_words[] = {
 	[COOKIEBOX_SINGLE_USE_FULL_ACCEPT] = "accept",
 	[COOKIEBOX_SINGLE_USE_FULL_DROP] = "drop",
@@ -170,6 +179,14 @@ static int embryonic_max(cb_ctl_table table, int write, void *buffer, size_t *le
 	return err;
 }
 
+/* Of memory that is charged to nobody: a container may not have more than the default,
+ * which cb_sysctl_init() sees to.
+ */
+static int uncharged(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	return proc_douintvec_minmax(table, write, buffer, lenp, ppos);
+}
+
 static int default_reply(cb_ctl_table table, int write, void *buffer, size_t *lenp, loff_t *ppos)
 {
 	return one_word(table, write, buffer, lenp, ppos, reply_words, COOKIEBOX_REPLY_ROUTE,
@@ -194,6 +211,15 @@ static const struct cb_sysctl defaults = {
 	.synack_retransmit_rate = 8,
 	.single_use_max = SINGLE_USE_DEFAULT,
 	.single_use_full = COOKIEBOX_SINGLE_USE_FULL_ACCEPT,
+	.splice_max = 65536,
+	.splice_waiting_max = 4096,
+	.splice_prefix_max = 256,
+	.splice_server_max = 2048,
+	.splice_held_bytes = 4 << 20,
+	.splice_idle_seconds = 1800,
+	.splice_probe_seconds = 30,
+	.splice_probes = 5,
+	.splice_linger_seconds = 60,
 };
 
 /* Where a value is in struct cb_sysctl; each namespace gets a copy that points to its own. */
@@ -295,6 +321,87 @@ static const struct ctl_table template[] = {
 		.mode		= 0644,
 		.proc_handler	= single_use_full,
 	},
+	{
+		.procname	= "splice_max",
+		.data		= AT(splice_max),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= uncharged,
+		.extra1		= (void *)&splice_max_min,
+		.extra2		= (void *)&splice_max_max,
+	},
+	{
+		.procname	= "splice_waiting_max",
+		.data		= AT(splice_waiting_max),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= uncharged,
+		.extra1		= (void *)&splice_waiting_max_min,
+		.extra2		= (void *)&splice_waiting_max_max,
+	},
+	{
+		.procname	= "splice_prefix_max",
+		.data		= AT(splice_prefix_max),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&splice_cap_min,
+		.extra2		= (void *)&splice_cap_max,
+	},
+	{
+		.procname	= "splice_server_max",
+		.data		= AT(splice_server_max),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&splice_cap_min,
+		.extra2		= (void *)&splice_cap_max,
+	},
+	{
+		.procname	= "splice_held_bytes",
+		.data		= AT(splice_held_bytes),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= uncharged,
+		.extra1		= (void *)&splice_held_bytes_min,
+		.extra2		= (void *)&splice_held_bytes_max,
+	},
+	{
+		.procname	= "splice_idle_seconds",
+		.data		= AT(splice_idle_seconds),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&splice_idle_seconds_min,
+		.extra2		= (void *)&splice_idle_seconds_max,
+	},
+	{
+		.procname	= "splice_probe_seconds",
+		.data		= AT(splice_probe_seconds),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&splice_probe_seconds_min,
+		.extra2		= (void *)&splice_probe_seconds_max,
+	},
+	{
+		.procname	= "splice_probes",
+		.data		= AT(splice_probes),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&splice_probes_min,
+		.extra2		= (void *)&splice_probes_max,
+	},
+	{
+		.procname	= "splice_linger_seconds",
+		.data		= AT(splice_linger_seconds),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&splice_linger_seconds_min,
+		.extra2		= (void *)&splice_linger_seconds_max,
+	},
 	{ }	/* older kernels look for the end */
 };
 
@@ -315,8 +422,13 @@ int cb_sysctl_init(struct cb_net *cbn)
 	table = kmemdup(template, sizeof(template), GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
-	for (i = 0; i < ENTRIES; i++)
-		table[i].data = (u8 *)&cbn->sysctl + (size_t)template[i].data;
+	for (i = 0; i < ENTRIES; i++) {
+		size_t at = (size_t)template[i].data;
+
+		table[i].data = (u8 *)&cbn->sysctl + at;
+		if (table[i].proc_handler == uncharged && cbn->net->user_ns != &init_user_ns)
+			table[i].extra2 = (u8 *)&defaults + at;
+	}
 	cbn->sysctl_header = register_net_sysctl_sz(cbn->net, "net/cookiebox", table, ENTRIES);
 	if (!cbn->sysctl_header) {
 		kfree(table);

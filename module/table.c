@@ -16,6 +16,7 @@
 #include <linux/sort.h>
 #include "net.h"
 #include "table.h"
+#include "uapi/linux/cookiebox.h"
 
 #define PORTS	65536u
 
@@ -202,8 +203,10 @@ struct cb_table *cb_table_build(struct cb_service *const *all, u32 n)
 		return NULL;
 	if (!n)
 		return t;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		add_service(t, all[i]);
+		t->splices |= all[i]->spec.mode == COOKIEBOX_MODE_SPLICE;
+	}
 	link_entries(t);
 	if (!list_probes(t, false) || !list_probes(t, true)) {
 		cb_table_release(t);

@@ -46,6 +46,7 @@ struct cb_table {
 	u32 n_marked;
 	u32 bucket_mask;
 	size_t bytes;			/* of the table alone */
+	bool splices;			/* one of the services is of mode splice */
 	unsigned long *ports;		/* 65,536 bits; NULL if n is 0 */
 	u32 *bucket;
 	struct cb_entry *entry;

@@ -12,8 +12,7 @@
 /**
  * enum cookiebox_mode - What happens once a cookie opens.
  * @COOKIEBOX_MODE_LOCAL: The listener is on this host.
- * @COOKIEBOX_MODE_SPLICE: A gateway in front of unmodified servers. Not built
- *   yet, refused.
+ * @COOKIEBOX_MODE_SPLICE: A gateway in front of unmodified servers.
  * @COOKIEBOX_MODE_HANDOFF: A gateway in front of servers with cookiebox. Not
  *   built yet, refused.
  */
@@ -179,6 +178,37 @@ enum cookiebox_single_use_full {
 	COOKIEBOX_SINGLE_USE_FULL_DROP,
 };
 
+/**
+ * enum cookiebox_unknown - What becomes of an ACK that neither belongs to a
+ *   spliced flow nor opens a cookie, with invalid auto.
+ * @COOKIEBOX_UNKNOWN_PASS: It goes on to the server.
+ * @COOKIEBOX_UNKNOWN_DROP: Silence.
+ * @COOKIEBOX_UNKNOWN_RESET: RST to both ends, as often as
+ *   net.cookiebox.invalid_rate allows; else silence.
+ */
+enum cookiebox_unknown {
+	COOKIEBOX_UNKNOWN_PASS,
+	COOKIEBOX_UNKNOWN_DROP,
+	COOKIEBOX_UNKNOWN_RESET,
+};
+
+/**
+ * enum cookiebox_flow_state - Of a spliced flow.
+ * @COOKIEBOX_FLOW_STATE_WAITING: A SYN went to the server, which has not
+ *   answered.
+ * @COOKIEBOX_FLOW_STATE_OPEN: Both ways are translated.
+ * @COOKIEBOX_FLOW_STATE_CLOSING: Both ends have closed it, or a RST has; late
+ *   segments are translated.
+ * @COOKIEBOX_FLOW_STATE_RESET: cache-flush has reset it; it is gone in a
+ *   second.
+ */
+enum cookiebox_flow_state {
+	COOKIEBOX_FLOW_STATE_WAITING,
+	COOKIEBOX_FLOW_STATE_OPEN,
+	COOKIEBOX_FLOW_STATE_CLOSING,
+	COOKIEBOX_FLOW_STATE_RESET,
+};
+
 #define COOKIEBOX_NAME_MAX		31
 #define COOKIEBOX_ALLOW_MAX		64
 #define COOKIEBOX_MASTER_LEN		32
@@ -219,6 +249,7 @@ enum {
 	COOKIEBOX_A_SERVICE_ENGAGED_SINCE,
 	COOKIEBOX_A_SERVICE_PAD,
 	COOKIEBOX_A_SERVICE_SINGLE_USE,
+	COOKIEBOX_A_SERVICE_UNKNOWN,
 
 	__COOKIEBOX_A_SERVICE_MAX,
 	COOKIEBOX_A_SERVICE_MAX = (__COOKIEBOX_A_SERVICE_MAX - 1)
@@ -322,6 +353,7 @@ enum {
 	COOKIEBOX_A_FLOW_TOTALS_EVICTED,
 	COOKIEBOX_A_FLOW_TOTALS_RECLAIMED,
 	COOKIEBOX_A_FLOW_TOTALS_REFUSED,
+	COOKIEBOX_A_FLOW_TOTALS_WAITING,
 
 	__COOKIEBOX_A_FLOW_TOTALS_MAX,
 	COOKIEBOX_A_FLOW_TOTALS_MAX = (__COOKIEBOX_A_FLOW_TOTALS_MAX - 1)
@@ -346,6 +378,7 @@ enum {
 	COOKIEBOX_A_CACHE_REPEATED,
 	COOKIEBOX_A_CACHE_PINNED,
 	COOKIEBOX_A_CACHE_COUNT,
+	COOKIEBOX_A_CACHE_STATE,
 
 	__COOKIEBOX_A_CACHE_MAX,
 	COOKIEBOX_A_CACHE_MAX = (__COOKIEBOX_A_CACHE_MAX - 1)

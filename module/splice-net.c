@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mode splice in a namespace: its hook at POST_ROUTING, its beginning and end.
+ *
+ * Owns cb_net->splicing.  Invariants: it is made with the first service of the mode and
+ * freed with the namespace, so the packet path may look at it at any time; the hook is
+ * registered as long as there is such a service or a flow of one, for a flow outlives its
+ * service.  Process context.
+ *
+ * A namespace dies in this order:
+ *	cb_splice_stop()	the hook comes off, with all the others
+ *	cb_splice_exit()	flows are taken out, timers shut down; the work is awaited
+ *	(grace period)
+ *	cb_splice_freed()
+ */
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include "splice.h"
+
+static const struct nf_hook_ops hooks[] = {
+	{
+		.hook = cb_splice_post_routing,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_POST_ROUTING,
+		.priority = NF_IP_PRI_LAST,
+	},
+#if IS_ENABLED(CONFIG_IPV6)
+	{
+		.hook = cb_splice_post_routing,
+		.pf = NFPROTO_IPV6,
+		.hooknum = NF_INET_POST_ROUTING,
+		.priority = NF_IP6_PRI_LAST,
+	},
+#endif
+};
+
+bool cb_splice_flows(const struct cb_net *cbn)
+{
+	struct cb_flow_totals t;
+
+	if (!cbn->splicing)
+		return false;
+	cb_flow_totals(cbn->flows, &t);
+	return t.pinned;
+}
+
+/* The last flow is gone, of services that are gone, too. */
+static void idle(struct work_struct *work)
+{
+	struct cb_net *cbn = container_of(work, struct cb_splicing, idle)->cbn;
+
+	mutex_lock(&cbn->lock);
+	cb_net_settle(cbn);
+	mutex_unlock(&cbn->lock);
+}
+
+static struct cb_splicing *make(struct cb_net *cbn)
+{
+	struct cb_splicing *s = kvzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return NULL;
+	s->cbn = cbn;
+	INIT_WORK(&s->idle, idle);
+	get_random_bytes(&s->key, sizeof(s->key));
+	return s;
+}
+
+/**
+ * cb_splice_start() - a service of the mode is about to be in force
+ * @cbn:	namespace, cb_net->lock held; cb_net_start() was successful
+ *
+ * Return: 0 or a negative errno.
+ */
+int cb_splice_start(struct cb_net *cbn)
+{
+	struct cb_splicing *s = cbn->splicing;
+	unsigned int i;
+	int err;
+
+	lockdep_assert_held(&cbn->lock);
+	if (!s) {
+		s = make(cbn);
+		if (!s)
+			return -ENOMEM;
+		smp_store_release(&cbn->splicing, s);	/* it is whole when it is seen */
+	}
+	if (s->hooked)
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		s->hooks[i] = hooks[i];
+		s->hooks[i].priv = cbn;
+	}
+	err = nf_register_net_hooks(cbn->net, s->hooks, ARRAY_SIZE(hooks));
+	s->hooked = !err;
+	return err;
+}
+
+void cb_splice_stop(struct cb_net *cbn)
+{
+	struct cb_splicing *s = cbn->splicing;
+
+	lockdep_assert_held(&cbn->lock);
+	if (!s || !s->hooked)
+		return;
+	nf_unregister_net_hooks(cbn->net, s->hooks, ARRAY_SIZE(hooks));
+	s->hooked = false;
+}
+
+void cb_splice_exit(struct cb_net *cbn)
+{
+	if (!cbn->splicing)
+		return;
+	cb_splice_end_all(cbn);
+	cancel_work_sync(&cbn->splicing->idle);
+}
+
+void cb_splice_freed(struct cb_net *cbn)
+{
+	kvfree(cbn->splicing);
+	cbn->splicing = NULL;
+}
