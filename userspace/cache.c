@@ -18,6 +18,7 @@ struct filter {
 	struct prefix src, dst;		/* family 0: any */
 	uint16_t port;			/* 0: any */
 	char service[COOKIEBOX_NAME_MAX + 1];
+	bool pinned;			/* flush: those */
 };
 
 static const char *const attr_words[] = {
@@ -57,6 +58,7 @@ static const struct field flow_fields[] = {
 	{ "exact", "EXACT", decode_flag, COOKIEBOX_A_CACHE_EXACT, NULL },
 	{ "repeated", "REPEATED", decode_number, COOKIEBOX_A_CACHE_REPEATED, NULL },
 	{ "pinned", "PINNED", decode_flag, COOKIEBOX_A_CACHE_PINNED, NULL },
+	{ "state", "STATE", decode_choice, COOKIEBOX_A_CACHE_STATE, state_choices },
 	{ NULL, NULL, NULL, 0, NULL }
 };
 
@@ -216,6 +218,8 @@ static void put_filter(struct nlmsghdr *nlh, const struct filter *f)
 		mnl_attr_put_u16(nlh, COOKIEBOX_A_CACHE_PORT, f->port);
 	if (f->service[0])
 		mnl_attr_put_strz(nlh, COOKIEBOX_A_CACHE_SERVICE, f->service);
+	if (f->pinned)
+		mnl_attr_put(nlh, COOKIEBOX_A_CACHE_PINNED, 0, NULL);
 }
 
 static int open_cache(struct genl *g)
@@ -265,12 +269,14 @@ static int flush_cache(int argc, char **argv)
 {
 	static struct genl g;
 	uint64_t count = 0;
+	bool pinned = argc && !strcmp(argv[0], "--pinned");
 	struct filter f;
 	int err;
 
-	err = parse_filter(argc, argv, &f);
+	err = parse_filter(argc - pinned, argv + pinned, &f);
 	if (err)
 		return err;
+	f.pinned = pinned;
 	err = open_cache(&g);
 	if (err)
 		return err;
@@ -305,6 +311,15 @@ static void complete_filter(int argc, char **argv)
 	}
 }
 
+static void complete_flush(int argc, char **argv)
+{
+	bool pinned = argc > 1 && !strcmp(argv[0], "--pinned");
+
+	if (argc == 1)
+		puts("--pinned");
+	complete_filter(argc - pinned, argv + pinned);
+}
+
 #define FILTER "[src ADDR[/LEN]] [dst ADDR[/LEN]] [port P] [service NAME]"
 
 const struct verb cache_verbs[] = {
@@ -312,7 +327,8 @@ const struct verb cache_verbs[] = {
 	  "MSS-LOST is the most that the MSS may be below the client's offer. Where EXACT says\n"
 	  "yes, window scale, SACK and ECN are those offered. REPEATED counts data that came again.\n",
 	  .run = show_cache, .complete = complete_filter },
-	{ "flush", FILTER, "forget it, and say how many; connections go on",
-	  .run = flush_cache, .complete = complete_filter },
+	{ "flush", "[--pinned] " FILTER, "forget it, and say how many; connections go on",
+	  "  --pinned    instead, reset both ends of the connections that are spliced\n",
+	  .run = flush_cache, .complete = complete_flush },
 	{ NULL }
 };

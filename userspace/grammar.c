@@ -147,7 +147,7 @@ static const struct keyword keywords[] = {
 		     COOKIEBOX_A_SERVICE_PORT_MIN, NULL, parse_service_port, put_port },
 	{ "mark", "M[/MASK]|none", "firewall mark, set by nft or iptables in raw", "none",
 		     COOKIEBOX_A_SERVICE_MARK, NULL, parse_service_mark, put_mark },
-	{ "mode", "local|splice|handoff", "local: the listener is on this host", NULL,
+	{ "mode", "local|splice|handoff", "where the listener is: on this host, or behind it", NULL,
 		     COOKIEBOX_A_SERVICE_MODE, mode_choices, NULL, NULL },
 	{ "engage", "always|auto|observe|off", "observe counts; auto waits for an attack", NULL,
 	  COOKIEBOX_A_SERVICE_ENGAGE, engage_choices, NULL, NULL },
@@ -171,6 +171,8 @@ static const struct keyword keywords[] = {
 	  COOKIEBOX_A_SERVICE_HOLD, NULL, parse_hold, put_hold },
 	{ "single-use", "on|off", "does a cookie make one connection only", NULL,
 	  COOKIEBOX_A_SERVICE_SINGLE_USE, single_choices, NULL, NULL },
+	{ "unknown", "pass|drop|reset", "splice: ACKs of connections that the box does not know", NULL,
+	  COOKIEBOX_A_SERVICE_UNKNOWN, unknown_choices, NULL, NULL },
 };
 
 #define N_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -195,6 +197,7 @@ const char *const grammar_attr_words[GRAMMAR_ATTRS] = {
 	[COOKIEBOX_A_SERVICE_RELEASE_AT] = "release-at",
 	[COOKIEBOX_A_SERVICE_HOLD] = "hold",
 	[COOKIEBOX_A_SERVICE_SINGLE_USE] = "single-use",
+	[COOKIEBOX_A_SERVICE_UNKNOWN] = "unknown",
 };
 
 static const struct keyword *find_keyword(const char *word)

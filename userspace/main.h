@@ -53,5 +53,7 @@ int get_run(int argc, char **argv);		/* get.c */
 int stats_run(int argc, char **argv);		/* stats.c */
 void stats_complete(int argc, char **argv);
 int monitor_run(int argc, char **argv);		/* monitor.c */
+int drain_run(int argc, char **argv);		/* drain.c */
+void drain_complete(int argc, char **argv);
 
 #endif

@@ -95,6 +95,21 @@ const struct choice single_choices[] = {
 	{ NULL, 0 }
 };
 
+const struct choice unknown_choices[] = {
+	{ "pass", COOKIEBOX_UNKNOWN_PASS },
+	{ "drop", COOKIEBOX_UNKNOWN_DROP },
+	{ "reset", COOKIEBOX_UNKNOWN_RESET },
+	{ NULL, 0 }
+};
+
+const struct choice state_choices[] = {
+	{ "waiting", COOKIEBOX_FLOW_STATE_WAITING },
+	{ "open", COOKIEBOX_FLOW_STATE_OPEN },
+	{ "closing", COOKIEBOX_FLOW_STATE_CLOSING },
+	{ "reset", COOKIEBOX_FLOW_STATE_RESET },
+	{ NULL, 0 }
+};
+
 const struct choice full_choices[] = {
 	{ "accept", COOKIEBOX_SINGLE_USE_FULL_ACCEPT },
 	{ "drop", COOKIEBOX_SINGLE_USE_FULL_DROP },

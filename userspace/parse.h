@@ -23,7 +23,7 @@ struct choice {
 extern const struct choice mode_choices[], engage_choices[], reply_choices[],
 	invalid_choices[], auth_choices[], timestamps_choices[], clock_choices[],
 	class_choices[], event_choices[], flow_cache_choices[], single_choices[],
-	full_choices[];
+	full_choices[], unknown_choices[], state_choices[];
 
 struct prefix {
 	union {

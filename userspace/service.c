@@ -109,6 +109,7 @@ const struct field service_fields[] = {
 	{ "hold", NULL, decode_number, COOKIEBOX_A_SERVICE_HOLD, NULL },
 	{ "engaged", NULL, decode_flag, COOKIEBOX_A_SERVICE_ENGAGED, NULL },
 	{ "engaged_since", NULL, decode_number, COOKIEBOX_A_SERVICE_ENGAGED_SINCE, NULL },
+	{ "unknown", NULL, decode_choice, COOKIEBOX_A_SERVICE_UNKNOWN, unknown_choices },
 	{ "single_use", "SINGLE-USE", decode_choice, COOKIEBOX_A_SERVICE_SINGLE_USE,
 	  single_choices },
 	{ NULL, NULL, NULL, 0, NULL }
@@ -335,6 +336,10 @@ const struct verb service_verbs[] = {
 	  .run = set_run, .complete = complete_set, .more_help = grammar_help },
 	{ "del", "NAME...", "stop protecting; several names go all at once or not at all",
 	  .run = del_run, .complete = complete_names },
+	{ "drain", "[--now] NAME", "splice no new connection; wait until the old ones have ended",
+	  "  --now    reset both ends of them instead\n\n"
+	  "Sets engage off. Prints how many are left, whenever that has changed.\n",
+	  .run = drain_run, .complete = drain_complete },
 	{ "show", "[NAME]", "the services and what is set",
 	  .run = show_services, .complete = complete_names },
 	{ NULL }

@@ -16,6 +16,7 @@
 static const struct field cache_fields[] = {
 	{ "entries", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_ENTRIES, NULL },
 	{ "pinned", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_PINNED, NULL },
+	{ "waiting", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_WAITING, NULL },
 	{ "bytes", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_BYTES, NULL },
 	{ "limit", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_LIMIT, NULL },
 	{ "evicted", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_EVICTED, NULL },
