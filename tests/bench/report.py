@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the benchmark measures, and its figures as a table and as JSON."""
 
+import dataclasses
 import json
 
 # Row: heading, what it is.
@@ -103,11 +104,30 @@ class Figure:
                 "per_segment": round(self.each, 1), **self.result}
 
 
+@dataclasses.dataclass
+class Lookup:
+    """What a look-up in the flow cache costs; tests/bench/lookup.sh judges it."""
+    kernel: str
+    family: int
+    entries: int
+    instructions: float
+
+    @classmethod
+    def told(cls, line, kernel):
+        family, entries, hundredths = map(int, line.split()[1:])
+        return cls(kernel, family, entries, hundredths / 100)
+
+    def __str__(self):
+        return (f"IPv{self.family}, a look-up in a flow cache of {self.entries:,}: "
+                f"{self.instructions:,.1f} instructions")
+
+
 class Figures:
     """All figures of one kernel."""
 
     def __init__(self, kernel, release, unit):
         self.kernel, self.release, self.unit, self.all = kernel, release, unit, []
+        self.lookups = []
 
     def at(self, peer, row, family):
         return next((f for f in self.all if f.key == (peer, row, family)), None)
@@ -150,6 +170,8 @@ class Figures:
                 if rows:
                     print(f"\n{self.kernel}, IPv{family}{where}: {self.unit} per segment\n")
                     show_table(self.table(family, rows))
+        for lookup in self.lookups:
+            print(f"  {lookup}")
 
     def complaints(self):
         return [c for c in (f.complaint() for f in self.all) if c]
@@ -164,4 +186,6 @@ def show_table(lines):
 
 def as_json(kernels):
     return json.dumps({"unit": kernels[0].unit if kernels else None,
-                       "figures": [f.record() for k in kernels for f in k.all]}, indent=1) + "\n"
+                       "figures": [f.record() for k in kernels for f in k.all],
+                       "lookups": [dataclasses.asdict(l) for k in kernels for l in k.lookups]},
+                      indent=1) + "\n"
