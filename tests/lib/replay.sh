@@ -8,12 +8,22 @@
 
 REPLAY=$TOP/build/guest-files/replay
 
+# start_acceptor [FILE]: where it says what it has accepted, when it is asked (acceptor_says).
 start_acceptor()
 {
 	server sysctl -qw net.core.somaxconn=4096
-	server "$TOP/tests/netns/single-use.py" 80 4096 &
+	(exec "$INNS" server "$TOP/tests/netns/single-use.py" 80 4096 "$@") &
 	ACCEPTOR=$!
 	wait_for 20 listening server 80 || die "the server does not listen"
+}
+
+# acceptor_says FILE: connections, and different peers, so far.
+acceptor_says()
+{
+	rm -f "$1"
+	kill -USR1 "$ACCEPTOR"
+	wait_for 20 test -e "$1" || die "the acceptor says nothing"
+	cat "$1"
 }
 
 # open_replay COUNT [plain]: a replayer; `replay COMMAND` drives it, close_replay ends it.

@@ -13,6 +13,9 @@
  *	ack	ACK, once more, exactly as before
  *	twice	ACK, two of them
  *	reset	RST
+ *	live2	as live, but ACKs come from CPU 0 and from CPU 1, at once
+ *	abort2	as abort, but the ACK comes from CPU 0 and the RST from CPU 1
+ *	ack2	ACK, from CPU 0 and from CPU 1, at once
  *
  * The server is to accept and close. "plain": without timestamps. Exit 0: what was
  * waited for has come, for every connection.
@@ -24,6 +27,9 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -224,18 +230,79 @@ static void abort_each(unsigned int first, unsigned int end)
 	receive_all(0);
 }
 
+/* What one of two CPUs sends; what is sent there is received there, too. */
+struct sender {
+	unsigned int cpu, first, end;
+	uint8_t flags;
+	bool behind;			/* the other one is to have sent its own first */
+};
+
+static atomic_uint sent[2];		/* by each CPU */
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();		/* emulated CPUs take turns here */
+#endif
+}
+
+/* Each segment as soon as the other CPU is as far. */
+static void *send_from(void *from)
+{
+	const struct sender *s = from;
+	cpu_set_t cpus;
+	unsigned int i;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(s->cpu, &cpus);
+	errno = pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+	if (errno)
+		die("affinity");
+	for (i = s->first; i < s->end; i++) {
+		while (atomic_load(&sent[!s->cpu]) < i - s->first + s->behind)
+			relax();
+		send_one(i, s->flags);
+		atomic_fetch_add(&sent[s->cpu], 1);
+	}
+	return NULL;
+}
+
+/* ACKs from CPU 0; from CPU 1 @flags, at once or, if it is a RST, right behind. */
+static void send_from_both(unsigned int first, unsigned int end, uint8_t flags)
+{
+	struct sender zero = { 0, first, end, TCP_ACK, false };
+	struct sender one = { 1, first, end, flags, flags & TCP_RST };
+	pthread_t other;
+
+	atomic_store(&sent[0], 0);
+	atomic_store(&sent[1], 0);
+	errno = pthread_create(&other, NULL, send_from, &one);
+	if (errno)
+		die("thread");
+	send_from(&zero);
+	pthread_join(other, NULL);
+	receive_all(0);
+}
+
 static bool window(const char *command, unsigned int first, unsigned int end)
 {
 	if (!strcmp(command, "record"))
 		return insist(first, end, TCP_SYN, OPENED);
-	if (!strcmp(command, "live")) {
-		bool closed = insist(first, end, TCP_ACK, CLOSED);
+	if (!strncmp(command, "live", 4)) {
+		bool closed;
 
+		if (!strcmp(command, "live2"))
+			send_from_both(first, end, TCP_ACK);
+		closed = insist(first, end, TCP_ACK, CLOSED);
 		send_all(first, end, TCP_RST | TCP_ACK);
 		return closed;
 	}
 	if (!strcmp(command, "abort"))
 		abort_each(first, end);
+	else if (!strcmp(command, "abort2"))
+		send_from_both(first, end, TCP_RST | TCP_ACK);
+	else if (!strcmp(command, "ack2"))
+		send_from_both(first, end, TCP_ACK);
 	else if (!strcmp(command, "reset"))
 		send_all(first, end, TCP_RST | TCP_ACK);
 	else
