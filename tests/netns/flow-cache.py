@@ -3,11 +3,13 @@
 """What the flow cache says of connections, and what it forgets: flow-cache.py FAMILY SERVER-MAC TIMES
 
 flow-cache.sh starts it in the server's namespace, with services web (port 80, flow-cache on) and
-plain (port 81, off). Prints lines of KTAP without numbers.
+plain (port 81, off). Prints lines of KTAP without numbers. With MAC `flush` it only flushes, TIMES
+times, whenever there is something to flush, and says how many entries that were.
 """
 
 import contextlib
 import json
+import mmap
 import os
 import select
 import socket
@@ -227,6 +229,47 @@ def pressure(cache, clients, web):
         clients.reset(*pair)
 
 
+def free_kb():
+    with open("/proc/meminfo", encoding="ascii") as handle:
+        return next(int(line.split()[1]) for line in handle if line.startswith("MemFree:"))
+
+
+def take_memory(enough):
+    """A process takes what is free, until the kernel begins to look for memory (kswapd); it is asked
+    to keep so much free that this is soon. Gives all of it back."""
+    free = free_kb()
+    old = sysctl("server", "vm.min_free_kbytes", (free - (32 << 10)) * 4 // 5)
+    try:
+        with mmap.mmap(-1, (free // 5) << 10) as taken:
+            for start in range(0, len(taken), 1 << 20):
+                taken[start:start + (1 << 20)] = bytes(1 << 20)
+                if enough():
+                    return
+            end = time.monotonic() + 20
+            while not enough() and time.monotonic() < end:
+                time.sleep(0.1)
+    finally:
+        sysctl("server", "vm.min_free_kbytes", old)
+
+
+def low_memory(cache, clients, web):
+    """As pressure(), but it is the kernel that runs short."""
+    cache.flush()
+    pairs = [clients.open(web, number) for number in range(40)]
+    for number in range(160):
+        clients.reset(*clients.open(web, number))
+    before = cache.totals()
+    take_memory(lambda: cache.totals()["entries"] == 0)
+    after = cache.totals()
+    check("a kernel short of memory takes all entries", (200, 0, 200),
+          (before["entries"], after["entries"], after["reclaimed"] - before["reclaimed"]))
+    check("their connections go on, too", 40, sum(served(*pair) for pair in pairs))
+    for pair in pairs:
+        clients.reset(*pair)
+    clients.reset(*clients.open(web, 1))
+    check("and there is room again", 1, cache.flush())
+
+
 def flushes(cache, clients, web):
     """In the middle of handshakes, and of connections, while other load goes on."""
     well = flushed = 0
@@ -272,7 +315,7 @@ def main():
     repeated(cache, one)
     child.close()
     wrong_words()
-    for part in (filters, limits, pressure, dumps, flushes):
+    for part in (filters, limits, pressure, low_memory, dumps, flushes):
         used = time.process_time()
         part(cache, clients, listeners[0])
         print(f"# {part.__name__}: {time.process_time() - used:.1f} s of processor time")
@@ -287,4 +330,19 @@ def main():
     cache.service("web", 1)
 
 
-main()
+def flush():
+    cache, flushed = Cache(), 0
+    for number in range(TIMES):
+        end = time.monotonic() + 20
+        while not (now := cache.flush()):
+            if time.monotonic() > end:
+                sys.exit(f"nothing to flush after {number} times")
+            time.sleep(0.001)
+        flushed += now
+    print(flushed)
+
+
+if MAC == "flush":
+    flush()
+else:
+    main()

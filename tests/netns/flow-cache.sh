@@ -13,8 +13,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/traffic.sh"
 
-TIMES=10 RELOADS=2
-[ -z "${LONG-}" ] || TIMES=500 RELOADS=25
+TIMES=10 RELOADS=2 FLUSHES=20
+[ -z "${LONG-}" ] || TIMES=500 RELOADS=25 FLUSHES=1000
 
 add_services()
 {
@@ -45,6 +45,24 @@ stop_load()
 	wait "$LOAD_PID" 2>/dev/null
 }
 
+# FLUSHES times, each with something to flush, while 40 connections a second come: all of them end
+# well.
+flushed()
+{
+	local flusher started
+
+	server python3 -B "$TOP/tests/netns/flow-cache.py" "$FAMILY" flush $FLUSHES \
+		>"$TMPDIR/flushed" &
+	flusher=$!
+	while kill -0 $flusher 2>/dev/null; do
+		raw -q -r 40 -t 2 <<<"end=rst" >>"$TMPDIR/load"
+	done
+	check "$FLUSHES flushes under load took $(<"$TMPDIR/flushed") entries" wait $flusher
+	started=$(summary started <"$TMPDIR/load" | paste -sd+)
+	check_equal "and no connection noticed, of $((started))" 0 \
+		"$(summary failed <"$TMPDIR/load" | sort -u)"
+}
+
 reloaded()
 {
 	local i
@@ -70,6 +88,7 @@ done < <(server python3 -B "$TOP/tests/netns/flow-cache.py" "$FAMILY" \
 	"$SERVER_MAC" $TIMES 2>&1 || echo "not ok the clients ended well")
 
 start_nginx
+flushed
 load
 check "unloaded and loaded $RELOADS times with entries, under load" reloaded
 check "there are entries again" wait_for 20 has_entries
