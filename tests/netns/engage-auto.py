@@ -7,8 +7,10 @@ for 21 SYNs a second.
 """
 
 import dataclasses
+import json
 import os
 import socket
+import subprocess
 import sys
 import time
 
@@ -156,6 +158,23 @@ def attack(box, service, counters, flood):
     return 20
 
 
+def shown(one):
+    """By the tool, in JSON and as a table."""
+    def tool(*words):
+        return subprocess.run(["cookiebox", *words], check=True, capture_output=True,
+                              text=True).stdout
+
+    found = json.loads(tool("-j", "show", "attacks"))
+    names = {"service": "service", "start": "start_ms", "end": "end_ms", "peak": "peak",
+             "answered": "answered", "completed": "completed"}
+    ok([{n: a.get(j) for n, j in names.items()} for a in found] == [{n: one[n] for n in names}],
+       "show attacks: as JSON", found)
+    rows = [line.split() for line in tool("show", "attacks").splitlines()]
+    ok(len(rows) == 2 and rows[1][0] == "web" and
+       rows[1][-3:] == [str(one[n]) for n in ("peak", "answered", "completed")],
+       "show attacks: as a table", rows)
+
+
 def release(box, service, counters, served):
     """Right after the last SYN of a flood."""
     pending = [Handshake(box, auto.source(n, 7), 4000 + n, (WITH_TS, WITHOUT_TS)[n % 2]).start()
@@ -174,6 +193,8 @@ def release(box, service, counters, served):
        "history: SYNs answered, honest completions", one)
     ok(0 < one["end"] - one["start"] < 60000 and 200 < one["peak"] <= 2 * answered,
        "history: start, end, peak", one)
+
+    shown(one)
 
     box.exchange(*(shake.ack(payload=b"hello") for shake in pending[:3]))
     ok(len(box.accept()) == 3, "released: cookies that were given out redeem")
