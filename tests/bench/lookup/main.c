@@ -15,6 +15,7 @@
 #include <linux/timex.h>
 #include <linux/workqueue.h>
 #include "flow.h"
+#include "splice.h"
 
 #define BATCH	64u
 #define BATCHES	1024u
@@ -32,6 +33,11 @@ module_param(hundredths, ulong, 0444);
 MODULE_PARM_DESC(hundredths, "of a cycle, for one look-up: the result");
 
 static struct cb_tuple batch[BATCH];
+
+/* flow.c asks for it; nothing is pinned here. */
+void cb_splice_free(struct cb_flow *flow)
+{
+}
 
 static struct cb_tuple tuple_of(u32 n)
 {
