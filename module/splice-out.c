@@ -3,8 +3,8 @@
  * Segments of servers, at POST_ROUTING, last: behind connection tracking and NAT, so that
  * their ends are again those that the client knows.
  *
- * Owns no state of its own.  Invariants: what this host made itself is not translated
- * (it has come by no device); a segment of a flow that still waits reaches its client
+ * Owns no state of its own.  Invariants: what cookiebox made itself is not translated
+ * (it has come by no device, nor from a socket); a segment of a flow that still waits reaches its client
  * only as what it means to somebody who has long been connected: the SYN-ACK as a window
  * update, a refusal as a RST.  Softirq or BH off, rcu_read_lock().
  */
@@ -263,6 +263,12 @@ static unsigned int from_server(struct cb_net *cbn, struct sk_buff *skb,
 	return sp ? judge(sp, &ctx) : NF_ACCEPT;
 }
 
+/* By us, that is, and not by a socket: a transparent proxy of this host is a server, too. */
+static bool made_here(const struct sk_buff *skb)
+{
+	return !skb->skb_iif && !skb->sk;
+}
+
 static bool may_know(const struct cb_net *cbn, const struct sk_buff *skb, int thoff)
 {
 	const u8 *port;
@@ -279,7 +285,7 @@ unsigned int cb_splice_post_routing(void *priv, struct sk_buff *skb,
 	struct cb_net *cbn = priv;
 	unsigned int verdict;
 
-	if (g.tcp && (!skb->skb_iif || !may_know(cbn, skb, g.thoff)))
+	if (g.tcp && (made_here(skb) || !may_know(cbn, skb, g.thoff)))
 		return NF_ACCEPT;
 	local_bh_disable();		/* NFQUEUE gives segments back in process context */
 	verdict = g.tcp ? from_server(cbn, skb, state) : cb_splice_icmp_out(cbn, skb, state->pf);
