@@ -66,9 +66,9 @@ static struct cb_decision send_syn(struct cb_ctx *ctx, struct cb_splice *sp)
 		cb_splice_end(sp);
 		return cb_decide(CB_DROP, CB_R_NO_MEMORY);
 	}
-	cb_splice_send_syn(sp, ctx->opened.tsval, seg->window);
 	if (cb_splice_hold(sp, ctx->skb) != CB_HELD)
 		kfree_skb(ctx->skb);
+	cb_splice_send_syn(sp, ctx->opened.tsval, seg->window);
 	return cb_decide(CB_STOLEN, CB_R_COOKIE_ACCEPTED);
 }
 
