@@ -21,6 +21,7 @@
 #include "flow.h"
 #include "mode.h"
 #include "net.h"
+#include "profiles.h"
 #include "service.h"
 #include "splice.h"
 #include "table.h"
@@ -178,6 +179,7 @@ static void __net_exit exit_net_state(struct net *net)
 	cb_splice_freed(cbn);
 	cb_flows_free(cbn->flows);
 	cbn->flows = NULL;
+	cb_profiles_exit(cbn);
 	mutex_destroy(&cbn->lock);
 }
 

@@ -31,6 +31,7 @@ struct cb_embryonic;
 struct cb_net_stats;
 struct cb_flows;
 struct cb_splicing;
+struct cb_profiles;
 struct ctl_table;
 struct ctl_table_header;
 
@@ -103,6 +104,7 @@ struct cb_net {
 	struct ctl_table *sysctl_table;
 	struct cb_flows *flows;		/* flow cache; as long as the gate */
 	struct cb_splicing *splicing;	/* splice-net.c; once there, as long as the namespace */
+	struct cb_profiles *profiles;	/* servers of splice services; likewise; NULL: none yet */
 };
 
 extern unsigned int cb_net_id;

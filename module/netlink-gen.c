@@ -159,8 +159,14 @@ const struct nla_policy cookiebox_attack_get_nl_policy[COOKIEBOX_A_ATTACK_SERVIC
 	[COOKIEBOX_A_ATTACK_SERVICE] = { .type = NLA_NUL_STRING, .len = COOKIEBOX_NAME_MAX, },
 };
 
+/* COOKIEBOX_CMD_SERVER_GET - do */
+const struct nla_policy cookiebox_server_get_nl_policy[COOKIEBOX_A_SERVER_PORT + 1] = {
+	[COOKIEBOX_A_SERVER_ADDR] = NLA_POLICY_NESTED(cookiebox_prefix_nl_policy),
+	[COOKIEBOX_A_SERVER_PORT] = { .type = NLA_U16, },
+};
+
 /* Ops table for cookiebox */
-const struct genl_ops cookiebox_nl_ops[17] = {
+const struct genl_ops cookiebox_nl_ops[18] = {
 	{
 		.cmd		= COOKIEBOX_CMD_BEGIN,
 		.doit		= cookiebox_nl_begin_doit,
@@ -283,6 +289,14 @@ const struct genl_ops cookiebox_nl_ops[17] = {
 		.dumpit		= cookiebox_nl_attack_get_dumpit,
 		.policy		= cookiebox_attack_get_nl_policy,
 		.maxattr	= COOKIEBOX_A_ATTACK_SERVICE,
+		.flags		= GENL_UNS_ADMIN_PERM,
+	},
+	{
+		.cmd		= COOKIEBOX_CMD_SERVER_GET,
+		.doit		= cookiebox_nl_server_get_doit,
+		.dumpit		= cookiebox_nl_server_get_dumpit,
+		.policy		= cookiebox_server_get_nl_policy,
+		.maxattr	= COOKIEBOX_A_SERVER_PORT,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -49,8 +49,10 @@ extern const struct nla_policy cookiebox_cache_flush_nl_policy[COOKIEBOX_A_CACHE
 
 extern const struct nla_policy cookiebox_attack_get_nl_policy[COOKIEBOX_A_ATTACK_SERVICE + 1];
 
+extern const struct nla_policy cookiebox_server_get_nl_policy[COOKIEBOX_A_SERVER_PORT + 1];
+
 /* Ops table for cookiebox */
-extern const struct genl_ops cookiebox_nl_ops[17];
+extern const struct genl_ops cookiebox_nl_ops[18];
 
 int cookiebox_nl_begin_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_commit_doit(struct sk_buff *skb, struct genl_info *info);
@@ -78,6 +80,9 @@ int cookiebox_nl_cache_get_dumpit(struct sk_buff *skb,
 int cookiebox_nl_cache_flush_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_attack_get_doit(struct sk_buff *skb, struct genl_info *info);
 int cookiebox_nl_attack_get_dumpit(struct sk_buff *skb,
+				   struct netlink_callback *cb);
+int cookiebox_nl_server_get_doit(struct sk_buff *skb, struct genl_info *info);
+int cookiebox_nl_server_get_dumpit(struct sk_buff *skb,
 				   struct netlink_callback *cb);
 
 enum {

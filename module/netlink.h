@@ -9,6 +9,7 @@
  * netlink-key.c	keys
  * netlink-cache.c	flow cache
  * netlink-attack.c	attacks
+ * netlink-server.c	what is known of servers
  */
 #ifndef CB_NETLINK_H
 #define CB_NETLINK_H

@@ -18,8 +18,9 @@ bool json_output;
 static char verb_path[64];	/* "service add: ", for messages */
 
 static const struct verb top_verbs[] = {
-	{ "show", "[attacks]", "one screen that says whether all is well (the default)",
-	  "  attacks   the last attacks on services with engage auto instead, oldest first\n",
+	{ "show", "[attacks|servers]", "one screen that says whether all is well (the default)",
+	  "  attacks   the last attacks on services with engage auto instead, oldest first\n"
+	  "  servers   what was learned of the servers behind services with mode splice\n",
 	  .run = show_run, .complete = show_complete },
 	{ "service", "VERB", "the protected endpoints", .sub = service_verbs },
 	{ "get", "SRC DST PORT [mark M]", "which service would decide about a segment, and how",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * show: one screen that says whether all is well; show attacks: see attacks.c.
+ * show: one screen that says whether all is well; show attacks: see attacks.c,
+ * show servers: servers.c.
  *
  * Problems are states that keep cookiebox from working now; notes are
  * outcomes that were counted and that an admin may want to act on.
@@ -10,6 +11,7 @@
 
 #include "attacks.h"
 #include "main.h"
+#include "servers.h"
 #include "service.h"
 #include "stats.h"
 
@@ -312,6 +314,8 @@ int show_run(int argc, char **argv)
 
 	if (argc && !strcmp(argv[0], "attacks"))
 		return attacks_run(argc - 1, argv + 1);
+	if (argc && !strcmp(argv[0], "servers"))
+		return servers_run(argc - 1, argv + 1);
 	if (argc)
 		return refuse_word(argv[0]);
 	err = genl_open(&g);
@@ -328,5 +332,5 @@ void show_complete(int argc, char **argv)
 {
 	(void)argv;
 	if (argc == 1)
-		puts("attacks");
+		puts("attacks\nservers");
 }

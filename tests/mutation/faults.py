@@ -9,7 +9,7 @@ import dataclasses
 
 
 FAST = ("pure asan-options", "pure asan-segment", "pure asan-clock", "pure asan-keyring",
-        "pure asan-handshake", "pure asan-translate")
+        "pure asan-handshake", "pure asan-translate", "pure asan-profile")
 
 
 @dataclasses.dataclass
@@ -107,6 +107,19 @@ PURE = [
           "pure asan-translate", "translate.c", "*m->first_tsval - tsecr <= ECHO_AGE_MAX", "0"),
     fault("window-closes", "a window of a few bytes is shown as closed", "pure asan-translate",
           "translate.c", "window >> -shift ?: !!window", "window >> -shift"),
+    fault("sweep-forgets", "SYNs to addresses without a server put out those with one",
+          "pure asan-profile", "profile.c", "s->state == PLACE_ALIVE && state != PLACE_ALIVE",
+          "s->state > PLACE_ALIVE && state != PLACE_ALIVE"),
+    fault("unasked-is-refused", "what a SYN did not offer is taken for what a server cannot do",
+          "pure asan-profile", "profile.c", "(offered & CB_PROFILE_ALL) | has;",
+          "CB_PROFILE_ALL | offered | has;"),
+    fault("one-refusal-kills", "a server that refuses one client is taken for dead",
+          "pure asan-profile", "profile.c", "s->refusals == CB_PROFILE_REFUSALS ||",
+          "s->refusals ||"),
+    fault("every-syn-asks", "each SYN to an unknown server passes", "pure asan-profile",
+          "profile.c", "now - s->asked >= CB_PROFILE_ASK_GAP", "now >= s->asked"),
+    fault("told-each-time", "two unlike servers behind one address make an event a connection",
+          "pure asan-profile", "profile.c", "	s->changed = now;\n", ""),
     fault("epoch-cut-short", "a stepped clock drops handshakes in flight", "pure epoch",
           "epoch.c", "	s64 start, earliest = last->start_ms + by->len_ms / 2;",
           "	s64 start, earliest = last->start_ms + by->len_ms / 64;"),
