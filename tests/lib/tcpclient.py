@@ -62,8 +62,10 @@ class Wire:
 
     def filter(self, offset, port):
         """Classic BPF: ldh [offset]; jge port; jge port + PORTS; take all; or nothing."""
-        code = [(0x28, 0, 0, offset), (0x35, 0, 2, port), (0x35, 1, 0, port + PORTS),
-                (6, 0, 0, 0x40000), (6, 0, 0, 0)]
+        self.attach([(0x28, 0, 0, offset), (0x35, 0, 2, port), (0x35, 1, 0, port + PORTS),
+                     (6, 0, 0, 0x40000), (6, 0, 0, 0)])
+
+    def attach(self, code):
         raw = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
         program = struct.pack("HxxxxxxQ", len(code), ctypes.addressof(raw))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
@@ -76,11 +78,14 @@ class Wire:
             if not self.poll.poll(max(patience, 0) * 1000):
                 return False
             frame = self.socket.recv(1 << 16)
+        self.deliver(frame)
+        return True
+
+    def deliver(self, frame):
         segment = tcpwire.parse(frame)
         client = segment and self.clients.get(segment.dport)
         if client:
             client.inbox.append(segment)
-        return True
 
 
 class Client:

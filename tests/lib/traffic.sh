@@ -55,12 +55,18 @@ restart_nginx()
 	wait_for 20 listening server 80 || die "nginx does not listen again"
 }
 
+# guard COMMAND...: where cookiebox works: the server, or the box in front of it (gateway.sh).
+guard()
+{
+	in_ns "${GUARD:-server}" "$@"
+}
+
 # protect [SERVICE ARGUMENTS]: the module, and a service for port 80.
 protect()
 {
 	[ -n "$MODULE" ] || return 0
 	[ -d /sys/module/cookiebox ] || load_module
-	server cookiebox service add web port 80 mode local "$@" || die "service add failed"
+	guard cookiebox service add web port 80 mode local "$@" || die "service add failed"
 }
 
 # set_mtu BYTES: of both ends of the link.
@@ -90,7 +96,7 @@ raw()
 # stat_of REASON: the service's counter; "" without the module.
 stat_of()
 {
-	[ -z "$MODULE" ] || server cookiebox stats | awk -v reason="$1" '$2 == reason { n += $4 } END { print n + 0 }'
+	[ -z "$MODULE" ] || guard cookiebox stats | awk -v reason="$1" '$2 == reason { n += $4 } END { print n + 0 }'
 }
 
 # grew DESCRIPTION REASON BEFORE AT-LEAST: the counter grew; skipped without the module.
@@ -166,22 +172,22 @@ key_set()
 {
 	local master=$1
 	shift
-	[ -z "$MODULE" ] || server cookiebox key set - "$@" <<<"$master"
+	[ -z "$MODULE" ] || guard cookiebox key set - "$@" <<<"$master"
 }
 
 key_rotate()
 {
-	server cookiebox key rotate "$@"
+	guard cookiebox key rotate "$@"
 }
 
 key_epoch()
 {
-	[ -z "$MODULE" ] || server cookiebox key show | awk '$1 == "epoch" && NF == 2 { print $2 }'
+	[ -z "$MODULE" ] || guard cookiebox key show | awk '$1 == "epoch" && NF == 2 { print $2 }'
 }
 
 key_secret()
 {
-	server cookiebox key show --secret | awk '$1 == "master" { print $2 }'
+	guard cookiebox key show --secret | awk '$1 == "master" { print $2 }'
 }
 
 # key_seals HEX: that master seals.
