@@ -33,7 +33,7 @@ DEFAULT_KVERS = $(if $(wildcard /lib/modules/$(RUNNING)/build),$(RUNNING),$(KERN
 # 6.1 and 6.12 stand for the releases that were unpacked for them.
 release = $(if $(filter $(KERNELS),$(1)),$(shell readlink build/kernels/$(1)),$(1))
 
-.PHONY: all module modules userspace module-uml install uninstall demo demo-recovery check check-long bench \
+.PHONY: all module modules userspace module-uml install uninstall demo demo-gateway demo-recovery check check-long bench \
 	lint deps clean help
 
 ## make                     the module (for this kernel, else for both Debian kernels) and the tool
@@ -45,6 +45,11 @@ all: $(if $(wildcard /lib/modules/$(RUNNING)/build),,build/kernels/.deps)
 demo: deps
 	@$(MAKE) modules userspace
 	@tests/demo/run
+
+## make demo-gateway        the same on a router in front of a stock server
+demo-gateway: deps
+	@$(MAKE) modules userspace
+	@tests/demo/gateway
 
 ## make demo-recovery       how it recovers from recorded ACKs sent again, and from real connections
 demo-recovery: deps

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# tests/demo/guest.sh - the part of `make demo` that runs in the test guest.
+# tests/demo/guest.sh - the part of `make demo` and `make demo-gateway` that runs in the test guest.
 #
 # The scene is drawn in scene.sh; the attacker floods with SYNs from made-up addresses.
 # The namespaces are made anew for every defence. Every measurement has a new
@@ -39,7 +39,7 @@ start_flood()
 
 	[ "$1" -gt 0 ] || return
 	[ "$1" -ge $SLOW_RATE ] || warm_up=$SLOW_WARM_UP
-	ip netns exec gw chrt -f 1 "$TOOLS/../synflood" gws $SERVER_MAC $SERVER $PORT "$1" \
+	ip netns exec gw chrt -f 1 "$TOOLS/../synflood" gws $FLOOD_MAC $SERVER $PORT "$1" \
 		$((warm_up + REQUESTS / REQUEST_RATE + 10)) >"$WORK/flood" &
 	flood=$!
 	sleep $warm_up
@@ -62,7 +62,7 @@ measure()
 	[ "$2" != 0 ] || first_page "$1" || return 1
 	answered=$(answers)
 	shows_before=$(module_says "$1" show)
-	ip netns exec srv "$TOOLS/sample" $period >"$WORK/sample" &
+	ip netns exec srv "$TOOLS/sample" $period "$GUARD" >"$WORK/sample" &
 	sampler=$!
 	start_flood "$2"
 	before=$(cpu_times)

@@ -94,8 +94,8 @@ class Point:
 class Table:
     """All points, and the rate at which defences are compared."""
 
-    def __init__(self, points, rate):
-        self.points, self.rate = points, rate
+    def __init__(self, points, rate, command):
+        self.points, self.rate, self.command = points, rate, command
         self.rates = sorted({p.rate for p in points})
 
     def at(self, defence, rate):
@@ -136,7 +136,7 @@ class Table:
         curves = {d: [(p.sent_rate, p.percent) for p in self.points if p.defence == d]
                   for d in DEFENCES}
         curves = {d: points for d, points in curves.items() if points}
-        caption = [f"Measured by make demo: nginx on Debian's {release}, one emulated CPU of "
+        caption = [f"Measured by {self.command}: nginx on Debian's {release}, one emulated CPU of "
                    "250 MIPS.",
                    "Served: the whole page arrived within 5 s of the request, each over a new "
                    "connection."]

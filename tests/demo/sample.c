@@ -3,17 +3,19 @@
  * sample - what the kernel holds while it is flooded: reads it again and again, keeps the peak.
  *
  * Owns: nothing but its counters. Reads slabs' sizes and, in its own network namespace, the
- * numbers of conntrack entries, TCP sockets and half-open connections (IPv4), every PERIOD
- * milliseconds until SIGTERM; then prints for each the first value and the peak, and how many
- * SYN-ACKs were retransmitted and connections accepted.
+ * numbers of conntrack entries (of NAMESPACE, if one is given: that of a gateway), TCP sockets and
+ * half-open connections (IPv4), every PERIOD milliseconds until SIGTERM; then prints for each the
+ * first value and the peak, and how many SYN-ACKs were retransmitted and connections accepted.
  * Invariant: a slab's bytes are those of allocated objects. What SLUB keeps back for the next
  * allocation would be counted as allocated, so it is flushed right before each reading: who
  * allocates in between is charged for a whole page.
  * Called by the guest's scripts inside the server's namespace. Needs the kernel to have been
  * booted with slab_nomerge, else request socks share a slab with strangers.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -47,9 +49,28 @@ static long number_in(const char *path, const char *format)
 	return value;
 }
 
+static int here, there = -1;	/* namespaces: of the server, and where connections are tracked */
+
 static long conntrack_entries(void)
 {
-	return number_in("/proc/sys/net/netfilter/nf_conntrack_count", "%ld");
+	long count;
+
+	if (there >= 0 && setns(there, CLONE_NEWNET))
+		return -1;
+	count = number_in("/proc/sys/net/netfilter/nf_conntrack_count", "%ld");
+	if (there >= 0 && setns(here, CLONE_NEWNET))
+		abort();
+	return count;
+}
+
+static bool know_namespace(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "/run/netns/%s", name);
+	here = open("/proc/self/ns/net", O_RDONLY);
+	there = open(path, O_RDONLY);
+	return here >= 0 && there >= 0;
 }
 
 static long sockets(void)
@@ -166,8 +187,9 @@ int main(int argc, char **argv)
 	long before[2], after[2];
 	size_t i;
 
-	if (argc != 2 || atoi(argv[1]) < 1 || atoi(argv[1]) > 60000) {
-		fprintf(stderr, "usage: sample PERIOD_MS\n");
+	if (argc < 2 || argc > 3 || atoi(argv[1]) < 1 || atoi(argv[1]) > 60000 ||
+	    (argc == 3 && !know_namespace(argv[2]))) {
+		fprintf(stderr, "usage: sample PERIOD_MS [NAMESPACE]\n");
 		return 2;
 	}
 	period.tv_sec = atoi(argv[1]) / 1000;

@@ -1,52 +1,91 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# tests/demo/scene.sh - sourced by the demo's guest scripts: three namespaces, a server, a defence.
+# tests/demo/scene.sh - sourced by the demos' guest scripts: three namespaces, a server, a defence.
 #
 #   client namespace          gateway namespace              server namespace
 #   10.1.0.2 cli0 ----- gwc 10.1.0.1  10.2.0.1 gws ----- srv0 10.2.0.80
 #   load (honest)             the attacker, who sends out of gws         nginx + one defence
 #                             answers to addresses outside 10/8 are counted and dropped here
 #
+# With GUARD=box the defence is on a router in front of that server, which has none of its own:
+#
+#   gws 10.3.0.1 ----- bxo 10.3.0.2  box  bxi 10.2.0.1 ----- srv0
+#
 # Owns the namespaces (stage, strike) and nginx (start_server, stop_server). What a script may set
 # before: COOKIES, the value of tcp_syncookies for the defence "cookies"; EPOCH, cookiebox' epoch in
-# seconds, empty for its default; CONNECTIONS, how many nginx holds.
+# seconds, empty for its default; CONNECTIONS, how many nginx holds; GUARD, the namespace of the defence.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/synproxy.sh"
 
 COOKIES=${COOKIES:-1} EPOCH=${EPOCH:-} CONNECTIONS=${CONNECTIONS:-4096}
 TOOLS=/cookiebox/build/guest-files/demo
-GATEWAY_MAC=02:00:00:00:00:01 SERVER_MAC=02:00:00:00:00:80
+GATEWAY_MAC=02:00:00:00:00:01 SERVER_MAC=02:00:00:00:00:80 BOX_MAC=02:00:00:00:00:02
 SERVER=10.2.0.80 PORT=80 PAGE=/page.html PAGE_BYTES=8192
 WORK=$(mktemp -d)
 
+GUARD=${GUARD:-srv}
+if [ "$GUARD" = box ]; then
+	MODE=splice HOOK=forward DOOR=bxo FLOOD_MAC=$BOX_MAC
+else
+	MODE=local HOOK=input DOOR=srv0 FLOOD_MAC=$SERVER_MAC
+fi
+
 # One program start costs an emulated machine more than a thousand SYNs do: hence the batches.
+join_server()
+{
+	ip -batch - <<-LINKS
+		link add gws netns gw address $GATEWAY_MAC type veth \
+			peer name srv0 netns srv address $SERVER_MAC
+	LINKS
+	ip -n gw addr add 10.2.0.1/24 dev gws
+}
+
+join_box()
+{
+	ip -batch - <<-LINKS
+		netns add box
+		link add gws netns gw address $GATEWAY_MAC type veth \
+			peer name bxo netns box address $BOX_MAC
+		link add bxi netns box type veth peer name srv0 netns srv address $SERVER_MAC
+	LINKS
+	ip -n box -batch - <<-LINKS
+		addr add 10.3.0.2/24 dev bxo
+		addr add 10.2.0.1/24 dev bxi
+		link set lo up
+		link set bxo up
+		link set bxi up
+		route add default via 10.3.0.1
+	LINKS
+	ip -n gw addr add 10.3.0.1/24 dev gws
+	ip netns exec box bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+}
+
 topology()
 {
 	ip -batch - <<-LINKS
 		netns add srv
 		netns add gw
 		netns add cli
-		link add gws netns gw address $GATEWAY_MAC type veth \
-			peer name srv0 netns srv address $SERVER_MAC
 		link add gwc netns gw type veth peer name cli0 netns cli
 	LINKS
+	[ "$GUARD" = box ] && join_box || join_server
 	ip -n srv -batch - <<-LINKS
 		addr add $SERVER/24 dev srv0
 		link set lo up
 		link set srv0 up
+		route add default via 10.2.0.1
 	LINKS
 	ip -n gw -batch - <<-LINKS
-		addr add 10.2.0.1/24 dev gws
 		addr add 10.1.0.1/24 dev gwc
 		link set gws up
 		link set gwc up
 	LINKS
+	[ "$GUARD" != box ] || ip -n gw route add 10.2.0.0/24 via 10.3.0.2
 	ip -n cli -batch - <<-LINKS
 		addr add 10.1.0.2/24 dev cli0
 		link set cli0 up
 		route add default via 10.1.0.1
 	LINKS
-	ip -n srv route add default via 10.2.0.1
 	ip netns exec gw bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; exec nft -f -' <<-RULES
 		table netdev demo {
 			counter answers { }
@@ -61,39 +100,45 @@ topology()
 	RULES
 }
 
-# Runs in the server's namespace. What differs between the rounds; everything else is Debian's
-# default, but for the SYN queue: it is made as long as nginx' own backlog of 511 allows, so that
-# "none" is not a straw man.
-defend()
+# Runs in the server's namespace. Everything is Debian's default, but for the SYN queue: it is made
+# as long as nginx' own backlog of 511 allows, so that "none" is not a straw man. Behind a box no
+# server defends itself.
+harden()
 {
 	echo 4096 >/proc/sys/net/ipv4/tcp_max_syn_backlog
+	case $GUARD/$1 in
+	box/*|*/none)
+		echo 0 >/proc/sys/net/ipv4/tcp_syncookies ;;
+	*/cookies)
+		echo "$COOKIES" >/proc/sys/net/ipv4/tcp_syncookies ;;
+	esac
+}
+
+# Runs in the namespace of the defence: what differs between the rounds.
+defend()
+{
 	case $1 in
 	door)
 		nft -f - <<-RULES
 			table netdev demo {
 				chain ingress {
-					type filter hook ingress device srv0 priority 0
+					type filter hook ingress device $DOOR priority 0
 					ip saddr != 10.0.0.0/8 drop
 				}
 			}
 		RULES
 		;;
-	none)
-		echo 0 >/proc/sys/net/ipv4/tcp_syncookies ;;
-	cookies)
-		echo "$COOKIES" >/proc/sys/net/ipv4/tcp_syncookies ;;
 	synproxy)
-		synproxy_rules input $PORT ;;
+		synproxy_rules $HOOK $PORT ;;
 	cookiebox)
 		[ -z "$EPOCH" ] || echo "$EPOCH" >/proc/sys/net/cookiebox/epoch_seconds
-		cookiebox service add web addr $SERVER port $PORT mode local engage always ;;
+		cookiebox service add web addr $SERVER port $PORT mode $MODE engage always ;;
 	esac
 }
 
 # Runs in the server's namespace.
 serve()
 {
-	[ "$1" != synproxy ] || conntrack -F 2>/dev/null
 	exec nginx -c "$WORK/nginx.conf"
 }
 
@@ -124,8 +169,8 @@ prepare()
 		}
 	CONF
 	chmod 755 "$WORK"
-	export -f defend synproxy_rules serve
-	export SERVER PORT WORK COOKIES EPOCH
+	export -f harden defend synproxy_rules serve
+	export SERVER PORT WORK COOKIES EPOCH GUARD MODE HOOK DOOR
 }
 
 # stage DEFENCE
@@ -133,11 +178,14 @@ stage()
 {
 	topology
 	# shellcheck disable=SC2016 # the inner shell expands it
-	ip netns exec srv bash -c 'defend "$1"' - "$1" || echo "# no $1 here"
+	ip netns exec srv bash -c 'harden "$1"' - "$1"
+	# shellcheck disable=SC2016 # the inner shell expands it
+	ip netns exec "$GUARD" bash -c 'defend "$1"' - "$1" || echo "# no $1 here"
 }
 
 strike()
 {
+	[ "$GUARD" = srv ] || ip netns del "$GUARD"
 	ip -batch - <<-NAMES
 		netns del cli
 		netns del gw
@@ -149,6 +197,7 @@ strike()
 # start_server DEFENCE
 start_server()
 {
+	[ "$1" != synproxy ] || ip netns exec "$GUARD" conntrack -F 2>/dev/null
 	# shellcheck disable=SC2016 # the inner shell expands it
 	ip netns exec srv bash -c 'serve "$1"' - "$1"
 }
@@ -177,7 +226,7 @@ module_says()
 {
 	local text=null
 
-	[ "$1" != cookiebox ] || text=$(ip netns exec srv cookiebox -j "$2")
+	[ "$1" != cookiebox ] || text=$(ip netns exec "$GUARD" cookiebox -j "$2")
 	echo "${text//$'\n'/ }"
 }
 
