@@ -37,6 +37,10 @@ static void cookiebox_parse(struct xt_option_call *cb)
 	static const char chars[] = "abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
+	if (strlen(cb->arg) >= XT_COOKIEBOX_NAME_LEN)	/* libxtables would cut it off */
+		xtables_error(PARAMETER_PROBLEM,
+			      "COOKIEBOX: --service: a name has at most %u characters",
+			      XT_COOKIEBOX_NAME_LEN - 1);
 	xtables_option_parse(cb);
 	if (strspn(cb->arg, chars) != strlen(cb->arg))
 		xtables_error(PARAMETER_PROBLEM,
@@ -63,33 +67,45 @@ static void cookiebox_save(const void *ip, const struct xt_entry_target *target)
 	xtables_save_string(name);
 }
 
-/* nft has no such statement: 0 makes iptables-translate keep the rule as a
- * comment.  In nft, set a mark that a service matches.
+/* nft has no such statement, so the rule cannot be translated: 0 makes iptables-translate
+ * keep it as a comment.  The line before it says what to write instead.  For `nft list`,
+ * which asks the same, there is nothing to say.
  */
 static int cookiebox_xlate(struct xt_xlate *xl, const struct xt_xlate_tg_params *params)
 {
+	const struct xt_cookiebox_tginfo *info = (const void *)params->target->data;
+
 	(void)xl;
-	(void)params;
+	if (strstr(xt_params->program_name, "translate"))
+		printf("# nft has no COOKIEBOX: run \"cookiebox service set %.*s mark M\", and write "
+		       "\"meta mark set M\" in this rule\n", XT_COOKIEBOX_NAME_LEN, info->service);
 	return 0;
 }
 
-static struct xtables_target cookiebox_target = {
-	.version = XTABLES_VERSION,
-	.name = "COOKIEBOX",
-	.revision = 0,
-	.family = NFPROTO_UNSPEC,
-	.size = XT_ALIGN(sizeof(struct xt_cookiebox_tginfo)),
-	.userspacesize = offsetof(struct xt_cookiebox_tginfo, anchor),
-	.help = cookiebox_help,
-	.print = cookiebox_print,
-	.save = cookiebox_save,
-	.xlate = cookiebox_xlate,
-	.x6_options = cookiebox_opts,
-	.x6_parse = cookiebox_parse,
+#define TARGET(nfproto) {						\
+	.version	= XTABLES_VERSION,				\
+	.name		= "COOKIEBOX",					\
+	.revision	= 0,						\
+	.family		= (nfproto),					\
+	.size		= XT_ALIGN(sizeof(struct xt_cookiebox_tginfo)),	\
+	.userspacesize	= offsetof(struct xt_cookiebox_tginfo, anchor),	\
+	.help		= cookiebox_help,				\
+	.print		= cookiebox_print,				\
+	.save		= cookiebox_save,				\
+	.xlate		= cookiebox_xlate,				\
+	.x6_options	= cookiebox_opts,				\
+	.x6_parse	= cookiebox_parse,				\
+}
+
+/* Not for ebtables and arptables, which look for extensions in the same place. */
+static struct xtables_target cookiebox_targets[] = {
+	TARGET(NFPROTO_IPV4),
+	TARGET(NFPROTO_IPV6),
 };
 
 /* Called by the loader: xtables looks for extensions by file name. */
 static void __attribute__((constructor)) cookiebox_register(void)
 {
-	xtables_register_target(&cookiebox_target);
+	xtables_register_targets(cookiebox_targets,
+				 sizeof(cookiebox_targets) / sizeof(cookiebox_targets[0]));
 }

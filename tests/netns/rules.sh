@@ -3,7 +3,7 @@
 # runs: vm
 # check: 6.12/4 6.1/6
 # families: 4 6
-# timeout: 90
+# timeout: 150
 #
 # Services chosen by firewall rules: the iptables target with both back ends, and marks set by nft.
 # A rule in use keeps its service; a rule in the wrong place is refused.
@@ -16,9 +16,67 @@
 export XTABLES_LIBDIR=$TOP/build:/usr/lib/x86_64-linux-gnu/xtables
 [ "$FAMILY" = 4 ] && IPTABLES=iptables || IPTABLES=ip6tables
 
-answered_by()
+# why: the kernel's last sentence about the target.
+why()
 {
-	server cookiebox -j stats "$1" | jq '[.. | .syn_answered? // empty | .. | numbers] | add // 0'
+	kernel_log | grep COOKIEBOX | tail -n 1
+}
+
+# refused DESCRIPTION SENTENCE COMMAND...
+refused()
+{
+	local what=$1 sentence=$2
+	shift 2
+	check_fails "$what" server "$@"
+	check_match "$what: a sentence in the kernel's log" "$sentence" "$(why)"
+}
+
+# What the kernel refuses is told by x_tables or by the target, in its log.
+refusals()
+{
+	local backend=$1 tables=$IPTABLES-$1
+
+	refused "$backend: not in the filter table" 'only valid in raw table, not filter' \
+		"$tables" -A INPUT -p tcp -j COOKIEBOX --service ruled
+	refused "$backend: not in OUTPUT" 'only usable from PREROUTING' \
+		"$tables" -t raw -A OUTPUT -p tcp -j COOKIEBOX --service ruled
+	refused "$backend: not without -p tcp" 'must match -p tcp' \
+		"$tables" -t raw -A PREROUTING -j COOKIEBOX --service ruled
+	refused "$backend: not with ! -p tcp" 'must match -p tcp' \
+		"$tables" -t raw -A PREROUTING ! -p tcp -j COOKIEBOX --service ruled
+	refused "$backend: not for an unknown service" "no service 'nobody'" \
+		"$tables" -t raw -A PREROUTING -p tcp -j COOKIEBOX --service nobody
+}
+
+# save_restore: what was saved, put in again, is what is saved.
+save_restore()
+{
+	local backend=$1 tables=$IPTABLES-$1
+
+	server "$tables-save" -t raw | grep -v '^#' >"$TMPDIR/saved"
+	server "$tables" -t raw -F
+	check "$backend: restored" server "$tables-restore" "$TMPDIR/saved"
+	check_equal "$backend: what is restored is what was saved" "$(grep -v ^: "$TMPDIR/saved")" \
+		"$(server "$tables-save" -t raw | grep -v '^[#:]')"
+	check "$backend: restored once more, in place" server "$tables-restore" "$TMPDIR/saved"
+	check_match "$backend: listed" 'COOKIEBOX service ruled' "$(server "$tables" -t raw -nL)"
+}
+
+# A chain of one's own may be reached from OUTPUT: there the target says nothing.
+by_chain()
+{
+	local backend=$1 tables=$IPTABLES-$1 before
+
+	server "$tables" -t raw -N own
+	check "$backend: a chain of one's own" server "$tables" -t raw -A own -p tcp \
+		-j COOKIEBOX --service ruled
+	server "$tables" -t raw -A OUTPUT -p tcp -j own 2>/dev/null
+	server "$tables" -t raw -A PREROUTING -p tcp --dport 80 -j own
+	before=$(stat_of syn_answered)
+	check "$backend: a page by way of the chain" fetch
+	check_equal "$backend: with one cookie" $((before + 1)) "$(stat_of syn_answered)"
+	server "$tables" -t raw -F
+	server "$tables" -t raw -X own
 }
 
 by_rule()
@@ -33,17 +91,31 @@ by_rule()
 	check "$backend: a page" fetch
 	check_equal "$backend: its SYN was answered with a cookie" $((before + 1)) \
 		"$(stat_of syn_answered)"
-	check_fails "$backend: a service in use stays" server cookiebox service del ruled
-	check_fails "$backend: the module in use stays" unload_module
-	server "$tables-save" -t raw >"$TMPDIR/saved"
-	check "$backend: save and restore" server "$tables-restore" "$TMPDIR/saved"
-	check_fails "$backend: not in the filter table" server "$tables" -A INPUT -p tcp \
-		-j COOKIEBOX --service ruled
-	check_fails "$backend: not without -p tcp" server "$tables" -t raw -A PREROUTING \
-		-j COOKIEBOX --service ruled
-	check_fails "$backend: not for an unknown service" server "$tables" -t raw -A PREROUTING \
-		-p tcp -j COOKIEBOX --service nobody
+	check_match "$backend: a service in use stays, with a sentence" \
+		'(rule|rules) .*(name|use)' "$(server cookiebox service del ruled 2>&1)"
+	check_match "$backend: the module in use stays" 'in use' "$(unload_module 2>&1)"
+	save_restore "$backend"
+	refusals "$backend"
 	server "$tables" -t raw -F
+	by_chain "$backend"
+}
+
+# Refused before the kernel is asked; and nft is told what to do instead.
+by_extension()
+{
+	local tables=$IPTABLES-nft
+
+	check_match "a name is mandatory" 'option "--service" must be specified' \
+		"$(server "$tables" -t raw -A PREROUTING -p tcp -j COOKIEBOX 2>&1)"
+	check_match "a name of 32 characters is too long" 'at most 31 characters' \
+		"$(server "$tables" -t raw -A PREROUTING -p tcp -j COOKIEBOX --service \
+			abcdefghijklmnopqrstuvwxyz012345 2>&1)"
+	check_match "a name has no slash" 'letters, digits' \
+		"$(server "$tables" -t raw -A PREROUTING -p tcp -j COOKIEBOX --service a/b 2>&1)"
+	check_match "help" 'COOKIEBOX target options' "$(server "$tables" -j COOKIEBOX --help)"
+	check_match "the translation is a comment, which says what to write" \
+		'^nft # nft has no COOKIEBOX: .*set ruled mark M.*meta mark set M' \
+		"$(server $IPTABLES-translate -t raw -A PREROUTING -p tcp -j COOKIEBOX --service ruled)"
 }
 
 plan
@@ -54,6 +126,7 @@ server cookiebox service add ruled mode local || die "service add failed"
 before=$(stat_of syn_answered)
 check "without a rule: a page" fetch
 check_equal "without a rule: no cookie" "$before" "$(stat_of syn_answered)"
+by_extension
 by_rule nft
 by_rule legacy
 check "a service out of use can go" server cookiebox service del ruled

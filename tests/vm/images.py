@@ -98,6 +98,7 @@ def add_programs(archive, guest):
                 name = f"{family}{stem}-{backend}" + (f"-{rest}" if rest else "")
                 archive.symlink(f"/usr/sbin/{name}", f"xtables-{backend}-multi")
             archive.symlink(f"/usr/sbin/{family}{verb}", "xtables-nft-multi")
+        archive.symlink(f"/usr/sbin/{family}tables-translate", "xtables-nft-multi")
     return binaries
 
 
@@ -263,8 +264,10 @@ def tree_archive(path, top, release, jobs):
             if os.path.isfile(source):
                 archive.file("/cookiebox" + source[len(top):], source)
     add_compiled(archive, top, f"{path}.pyc")
-    header = "module/uapi/linux/cookiebox.h"        # numbers for tests/lib/genl.py
-    archive.file(f"/cookiebox/{header}", f"{top}/{header}")
+    # Numbers for tests/lib/genl.py; pages whose commands are run.
+    for name in ("module/uapi/linux/cookiebox.h", *sorted(
+            os.path.relpath(p, top) for p in glob.glob(f"{top}/Documentation/*.rst"))):
+        archive.file(f"/cookiebox/{name}", f"{top}/{name}")
     for folder, _, files in os.walk(f"{top}/build/guest-files"):
         for name in files:
             source = f"{folder}/{name}"
