@@ -217,6 +217,7 @@ int genl_open(struct genl *g)
 
 	g->seq = 0;
 	g->events = 0;
+	g->queue = NULL;
 	g->words = NULL;
 	g->n_words = 0;
 	g->nl = mnl_socket_open(NETLINK_GENERIC);
@@ -237,8 +238,99 @@ int genl_open(struct genl *g)
 void genl_close(struct genl *g)
 {
 	mnl_socket_close(g->nl);
+	free(g->queue);
 	explicit_bzero(g->request, sizeof(g->request));
 	explicit_bzero(g->reply, sizeof(g->reply));
+}
+
+/* Kept well below what a socket may send at once. */
+#define QUEUE_BYTES	32768
+#define QUEUE_REQUESTS	256
+
+struct genl_queue {
+	const char *file;
+	unsigned int n, line[QUEUE_REQUESTS];
+	size_t offset[QUEUE_REQUESTS], len;
+	char bytes[QUEUE_BYTES + GENL_BUFFER];
+};
+
+/* What is said about the request @seq names it and its line. */
+static void blame(struct genl *g, uint32_t seq)
+{
+	const struct genl_queue *q = g->queue;
+	unsigned int i = q->n - (g->seq - seq) - 1;
+	const struct nlmsghdr *nlh;
+
+	if (i >= q->n)
+		return;
+	nlh = (const void *)(q->bytes + q->offset[i]);
+	memcpy(g->request, nlh, nlh->nlmsg_len);
+	fail_in(q->file, q->line[i]);
+}
+
+/* Only the last one is acknowledged, but whatever is refused is told. */
+static int receive_queue(struct genl *g)
+{
+	const struct nlmsghdr *nlh;
+	const int *err;
+	int n;
+
+	for (;;) {
+		n = mnl_socket_recvfrom(g->nl, g->reply, sizeof(g->reply));
+		if (n < 0 && errno == ENOBUFS)	/* more refusals than one has to see */
+			continue;
+		if (n < 0)
+			return say(g, strerror(errno), NULL);
+		for (nlh = (const void *)g->reply; mnl_nlmsg_ok(nlh, n);
+		     nlh = mnl_nlmsg_next(nlh, &n)) {
+			err = mnl_nlmsg_get_payload(nlh);
+			if (nlh->nlmsg_type != NLMSG_ERROR)
+				continue;
+			if (!*err && nlh->nlmsg_seq == g->seq)
+				return 0;
+			if (!*err)
+				continue;
+			blame(g, nlh->nlmsg_seq);
+			return refused(g, nlh, -*err, sizeof(struct nlmsgerr));
+		}
+	}
+}
+
+int genl_flush(struct genl *g)
+{
+	struct genl_queue *q = g->queue;
+	struct nlmsghdr *last;
+	int err;
+
+	if (!q || !q->n)
+		return 0;
+	last = (void *)(q->bytes + q->offset[q->n - 1]);
+	last->nlmsg_flags |= NLM_F_ACK;
+	if (mnl_socket_sendto(g->nl, q->bytes, q->len) < 0)
+		return say(g, strerror(errno), NULL);
+	err = receive_queue(g);
+	q->n = 0;
+	q->len = 0;
+	return err;
+}
+
+int genl_queue(struct genl *g, const char *file, unsigned int line)
+{
+	struct nlmsghdr *nlh = (void *)g->request;
+	struct genl_queue *q = g->queue;
+
+	if (!q)
+		q = g->queue = calloc(1, sizeof(*q));
+	if (!q)
+		return say(g, strerror(ENOMEM), NULL);
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	nlh->nlmsg_seq = ++g->seq;
+	memcpy(q->bytes + q->len, nlh, nlh->nlmsg_len);
+	q->file = file;
+	q->offset[q->n] = q->len;
+	q->line[q->n++] = line;
+	q->len += NLMSG_ALIGN(nlh->nlmsg_len);
+	return q->n == QUEUE_REQUESTS || q->len >= QUEUE_BYTES ? genl_flush(g) : 0;
 }
 
 int genl_begin(struct genl *g)

@@ -28,6 +28,7 @@ struct genl {
 	size_t n_words;
 	char request[GENL_BUFFER];
 	char reply[GENL_BUFFER];
+	struct genl_queue *queue;	/* of genl_queue(), or NULL */
 };
 
 /* Return 0, or an exit code to stop. */
@@ -51,6 +52,15 @@ int genl_dump(struct genl *g, genl_reply_fn fn, void (*restart)(void *data), voi
 /* A transaction on this socket: all that is sent between the two, or nothing. */
 int genl_begin(struct genl *g);
 int genl_commit(struct genl *g);
+
+/*
+ * Many requests that have no replies, with one system call for hundreds of
+ * them.  What genl_new() began is queued, and sent when there is enough;
+ * genl_flush() sends the rest.  The first one that is refused ends it, its
+ * @line being told by fail_in(@file, line) before the sentence.
+ */
+int genl_queue(struct genl *g, const char *file, unsigned int line);
+int genl_flush(struct genl *g);
 
 /* Joins the multicast group of events. */
 int genl_listen(struct genl *g);

@@ -9,6 +9,7 @@
 
 #include "grammar.h"
 #include "main.h"
+#include "words.h"
 
 struct keyword {
 	const char *name;
@@ -16,163 +17,41 @@ struct keyword {
 	const char *help;
 	const char *none;	/* a word that stands for no value */
 	uint16_t attr;
-	const struct choice *choices;	/* instead of parse and put */
-	int (*parse)(const char *text, struct service_args *a);
-	void (*put)(struct nlmsghdr *nlh, const struct service_args *a);
+	const struct choice *choices;	/* instead of type */
+	const struct word_type *type;
 };
-
-static int parse_service_addr(const char *text, struct service_args *a)
-{
-	return parse_prefix("addr", text, &a->addr);
-}
-
-static int parse_service_port(const char *text, struct service_args *a)
-{
-	return parse_ports("port", text, &a->port_min, &a->port_max);
-}
-
-static int parse_service_mark(const char *text, struct service_args *a)
-{
-	return parse_mark("mark", text, &a->mark, &a->mask);
-}
-
-static int parse_service_allow(const char *text, struct service_args *a)
-{
-	char *copy = strdup(text), *rest = copy, *item;
-	int err = 0;
-
-	while (!err && (item = strsep(&rest, ","))) {
-		if (a->n_allow == COOKIEBOX_ALLOW_MAX)
-			err = fail(EXIT_USAGE, "allow has more than %u prefixes: use larger ones",
-				   COOKIEBOX_ALLOW_MAX);
-		else
-			err = parse_prefix("allow", item, &a->allow[a->n_allow++]);
-	}
-	free(copy);
-	return err;
-}
-
-void grammar_put_prefix(struct nlmsghdr *nlh, uint16_t attr, const struct prefix *p)
-{
-	struct nlattr *nest = mnl_attr_nest_start(nlh, attr);
-	uint16_t type = p->family == AF_INET ? COOKIEBOX_A_PREFIX_ADDR4 : COOKIEBOX_A_PREFIX_ADDR6;
-
-	if (p->family) {
-		mnl_attr_put(nlh, type, prefix_bytes(p), p->bytes);
-		mnl_attr_put_u8(nlh, COOKIEBOX_A_PREFIX_LEN, p->len);
-	}
-	mnl_attr_nest_end(nlh, nest);
-}
-
-static void put_addr(struct nlmsghdr *nlh, const struct service_args *a)
-{
-	grammar_put_prefix(nlh, COOKIEBOX_A_SERVICE_ADDR, &a->addr);
-}
-
-static void put_port(struct nlmsghdr *nlh, const struct service_args *a)
-{
-	mnl_attr_put_u16(nlh, COOKIEBOX_A_SERVICE_PORT_MIN, a->port_min);
-	mnl_attr_put_u16(nlh, COOKIEBOX_A_SERVICE_PORT_MAX, a->port_max);
-}
-
-static void put_mark(struct nlmsghdr *nlh, const struct service_args *a)
-{
-	mnl_attr_put_u32(nlh, COOKIEBOX_A_SERVICE_MARK, a->mark);
-	mnl_attr_put_u32(nlh, COOKIEBOX_A_SERVICE_MARK_MASK, a->mask);
-}
-
-static void put_allow(struct nlmsghdr *nlh, const struct service_args *a)
-{
-	static const struct prefix none;
-	unsigned int i;
-
-	for (i = 0; i < a->n_allow; i++)
-		grammar_put_prefix(nlh, COOKIEBOX_A_SERVICE_ALLOW, &a->allow[i]);
-	if (!a->n_allow)
-		grammar_put_prefix(nlh, COOKIEBOX_A_SERVICE_ALLOW, &none);
-}
-
-static int parse_percent(const char *what, const char *text, unsigned int least,
-			 unsigned int most, uint8_t *percent)
-{
-	uint64_t value;
-
-	if (!read_number(text, most, &value) || value < least)
-		return fail(EXIT_USAGE, "%s \"%s\" is no percentage: use %u to %u, or default",
-			    what, text, least, most);
-	*percent = value;
-	return 0;
-}
-
-static int parse_engage_at(const char *text, struct service_args *a)
-{
-	return parse_percent("engage-at", text, 2, 100, &a->engage_at);
-}
-
-static int parse_release_at(const char *text, struct service_args *a)
-{
-	return parse_percent("release-at", text, 1, 99, &a->release_at);
-}
-
-static int parse_hold(const char *text, struct service_args *a)
-{
-	uint64_t value;
-
-	if (!read_number(text, 3600, &value) || !value)
-		return fail(EXIT_USAGE, "hold \"%s\" is no such time: use 1 to 3600 seconds, or "
-			    "default", text);
-	a->hold = value;
-	return 0;
-}
-
-static void put_engage_at(struct nlmsghdr *nlh, const struct service_args *a)
-{
-	mnl_attr_put_u8(nlh, COOKIEBOX_A_SERVICE_ENGAGE_AT, a->engage_at);
-}
-
-static void put_release_at(struct nlmsghdr *nlh, const struct service_args *a)
-{
-	mnl_attr_put_u8(nlh, COOKIEBOX_A_SERVICE_RELEASE_AT, a->release_at);
-}
-
-static void put_hold(struct nlmsghdr *nlh, const struct service_args *a)
-{
-	mnl_attr_put_u16(nlh, COOKIEBOX_A_SERVICE_HOLD, a->hold);
-}
 
 static const struct keyword keywords[] = {
 	{ "addr", "ADDR[/LEN]|any", "destination address or prefix, IPv4 or IPv6", "any",
-		     COOKIEBOX_A_SERVICE_ADDR, NULL, parse_service_addr, put_addr },
+	  COOKIEBOX_A_SERVICE_ADDR, NULL, &addr_word },
 	{ "port", "P[-P]|any", "destination port or range, 1 to 65535", "any",
-		     COOKIEBOX_A_SERVICE_PORT_MIN, NULL, parse_service_port, put_port },
+	  COOKIEBOX_A_SERVICE_PORT_MIN, NULL, &port_word },
 	{ "mark", "M[/MASK]|none", "firewall mark, set by nft or iptables in raw", "none",
-		     COOKIEBOX_A_SERVICE_MARK, NULL, parse_service_mark, put_mark },
+	  COOKIEBOX_A_SERVICE_MARK, NULL, &mark_word },
 	{ "mode", "local|splice|handoff", "where the listener is: on this host, or behind it", NULL,
-		     COOKIEBOX_A_SERVICE_MODE, mode_choices, NULL, NULL },
+	  COOKIEBOX_A_SERVICE_MODE, mode_choices, NULL },
 	{ "engage", "always|auto|observe|off", "observe counts; auto waits for an attack", NULL,
-	  COOKIEBOX_A_SERVICE_ENGAGE, engage_choices, NULL, NULL },
+	  COOKIEBOX_A_SERVICE_ENGAGE, engage_choices, NULL },
 	{ "reply", "default|route|reflect", "how SYN-ACKs leave; default: as the sysctl says", NULL,
-	  COOKIEBOX_A_SERVICE_REPLY, reply_choices, NULL, NULL },
+	  COOKIEBOX_A_SERVICE_REPLY, reply_choices, NULL },
 	{ "invalid", "auto|drop|reset", "segments that belong to nothing", NULL,
-	  COOKIEBOX_A_SERVICE_INVALID, invalid_choices, NULL, NULL },
+	  COOKIEBOX_A_SERVICE_INVALID, invalid_choices, NULL },
 	{ "auth-option", "pass|drop", "SYNs with TCP-MD5 or TCP-AO", NULL,
-	  COOKIEBOX_A_SERVICE_AUTH_OPTION, auth_choices, NULL, NULL },
+	  COOKIEBOX_A_SERVICE_AUTH_OPTION, auth_choices, NULL },
 	{ "no-timestamps", "pass|drop", "SYNs without timestamps", NULL,
-	  COOKIEBOX_A_SERVICE_NO_TIMESTAMPS, timestamps_choices, NULL, NULL },
+	  COOKIEBOX_A_SERVICE_NO_TIMESTAMPS, timestamps_choices, NULL },
 	{ "allow", "PREFIX[,PREFIX...]|none", "sources that are never challenged", "none",
-	  COOKIEBOX_A_SERVICE_ALLOW, NULL, parse_service_allow, put_allow },
+	  COOKIEBOX_A_SERVICE_ALLOW, NULL, &allow_word },
 	{ "flow-cache", "on|off", "remember connections, for cookiebox cache", NULL,
-	  COOKIEBOX_A_SERVICE_FLOW_CACHE, flow_cache_choices, NULL, NULL },
+	  COOKIEBOX_A_SERVICE_FLOW_CACHE, flow_cache_choices, NULL },
 	{ "engage-at", "PERCENT|default", "auto: of the backlog in use, engages", "default",
-	  COOKIEBOX_A_SERVICE_ENGAGE_AT, NULL, parse_engage_at, put_engage_at },
+	  COOKIEBOX_A_SERVICE_ENGAGE_AT, NULL, &engage_at_word },
 	{ "release-at", "PERCENT|default", "auto: of the backlog, released below it", "default",
-	  COOKIEBOX_A_SERVICE_RELEASE_AT, NULL, parse_release_at, put_release_at },
+	  COOKIEBOX_A_SERVICE_RELEASE_AT, NULL, &release_at_word },
 	{ "hold", "SECONDS|default", "auto: stays engaged at least", "default",
-	  COOKIEBOX_A_SERVICE_HOLD, NULL, parse_hold, put_hold },
+	  COOKIEBOX_A_SERVICE_HOLD, NULL, &hold_word },
 	{ "single-use", "on|off", "does a cookie make one connection only", NULL,
-	  COOKIEBOX_A_SERVICE_SINGLE_USE, single_choices, NULL, NULL },
-	{ "unknown", "pass|drop|reset", "splice: ACKs of connections that the box does not know", NULL,
-	  COOKIEBOX_A_SERVICE_UNKNOWN, unknown_choices, NULL, NULL },
+	  COOKIEBOX_A_SERVICE_SINGLE_USE, single_choices, NULL },
 };
 
 #define N_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -199,6 +78,15 @@ const char *const grammar_attr_words[GRAMMAR_ATTRS] = {
 	[COOKIEBOX_A_SERVICE_SINGLE_USE] = "single-use",
 	[COOKIEBOX_A_SERVICE_UNKNOWN] = "unknown",
 };
+
+static size_t find_attr(uint16_t attr)
+{
+	size_t i = 0;
+
+	while (keywords[i].attr != attr)
+		i++;
+	return i;
+}
 
 static const struct keyword *find_keyword(const char *word)
 {
@@ -241,7 +129,7 @@ static int parse_words(int argc, char **argv, struct service_args *a)
 		if (k->choices)
 			err = parse_choice(k->name, argv[i + 1], k->choices, &a->choice[n]);
 		else
-			err = k->parse(argv[i + 1], a);
+			err = k->type->parse(argv[i + 1], a);
 		if (err)
 			return err;
 	}
@@ -280,7 +168,107 @@ void grammar_put(struct nlmsghdr *nlh, const struct service_args *a)
 		if (keywords[i].choices)
 			mnl_attr_put_u8(nlh, keywords[i].attr, a->choice[i]);
 		else
-			keywords[i].put(nlh, a);
+			keywords[i].type->put(nlh, a);
+	}
+}
+
+bool grammar_selects(const struct service_args *a)
+{
+	return a->addr.family || a->port_min || a->mask;
+}
+
+void grammar_take(const struct attrs *attrs, struct service_args *a)
+{
+	size_t i;
+
+	memset(a, 0, sizeof(*a));
+	if (attrs->tb[COOKIEBOX_A_SERVICE_NAME])
+		snprintf(a->name, sizeof(a->name), "%s",
+			 mnl_attr_get_str(attrs->tb[COOKIEBOX_A_SERVICE_NAME]));
+	for (i = 0; i < N_KEYWORDS; i++) {
+		if (keywords[i].choices)
+			a->choice[i] = attr_number(attrs, keywords[i].attr);
+		else
+			keywords[i].type->take(attrs, a);
+	}
+	a->given = (1u << N_KEYWORDS) - 1;
+}
+
+/* What the kernel takes for a word that a new service is not given: 0, but for one. */
+static unsigned int default_of(const struct keyword *k, const struct service_args *a)
+{
+	if (k->attr != COOKIEBOX_A_SERVICE_AUTH_OPTION)
+		return 0;
+	return a->choice[find_attr(COOKIEBOX_A_SERVICE_MODE)] == COOKIEBOX_MODE_LOCAL ?
+	       COOKIEBOX_AUTH_OPTION_PASS : COOKIEBOX_AUTH_OPTION_DROP;
+}
+
+void grammar_default(struct service_args *a)
+{
+	size_t i;
+
+	for (i = 0; i < N_KEYWORDS; i++)
+		if (keywords[i].choices && !(a->given & 1u << i))
+			a->choice[i] = default_of(&keywords[i], a);
+	a->given = (1u << N_KEYWORDS) - 1;
+}
+
+static bool is_default(const struct service_args *a, size_t i)
+{
+	static const struct service_args none;
+	const struct word_type *type = keywords[i].type;
+
+	if (keywords[i].choices)
+		return a->choice[i] == default_of(&keywords[i], a);
+	return !memcmp((const char *)a + type->offset, (const char *)&none + type->offset,
+		       type->size);
+}
+
+unsigned int grammar_unusual(const struct service_args *a)
+{
+	unsigned int words = 0;
+	size_t i;
+
+	for (i = 0; i < N_KEYWORDS; i++)
+		if (keywords[i].attr == COOKIEBOX_A_SERVICE_MODE || !is_default(a, i))
+			words |= 1u << i;
+	return words;
+}
+
+unsigned int grammar_differ(const struct service_args *a, const struct service_args *b)
+{
+	const struct word_type *type;
+	unsigned int words = 0;
+	size_t i;
+
+	for (i = 0; i < N_KEYWORDS; i++) {
+		type = keywords[i].type;
+		if (keywords[i].choices ? a->choice[i] != b->choice[i] :
+		    memcmp((const char *)a + type->offset, (const char *)b + type->offset,
+			   type->size))
+			words |= 1u << i;
+	}
+	return words;
+}
+
+void grammar_each(const struct service_args *a, unsigned int words,
+		  void (*fn)(const char *word, const char *value, void *data), void *data)
+{
+	char text[WORD_TEXT_MAX];
+	const struct keyword *k;
+	size_t i;
+
+	for (i = 0; i < N_KEYWORDS; i++) {
+		k = &keywords[i];
+		if (!(words & 1u << i))
+			continue;
+		if (k->choices)
+			snprintf(text, sizeof(text), "%s", choice_name(k->choices, a->choice[i]));
+		else if (is_default(a, i))
+			snprintf(text, sizeof(text), "%s", k->none);
+		else
+			k->type->text(a, text);
+		fn(k->name, text, data);
 	}
 }
 

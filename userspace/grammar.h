@@ -12,6 +12,7 @@
 #include <linux/cookiebox.h>
 
 #include "parse.h"
+#include "render.h"
 
 struct service_args {
 	char name[COOKIEBOX_NAME_MAX + 1];
@@ -20,10 +21,10 @@ struct service_args {
 	uint16_t port_min, port_max;	/* 0: any */
 	uint32_t mark, mask;		/* mask 0: none */
 	unsigned int choice[16];	/* by keyword */
-	unsigned int n_allow;
-	struct prefix allow[COOKIEBOX_ALLOW_MAX];
 	uint8_t engage_at, release_at;	/* percent; 0: the sysctl's */
 	uint16_t hold;			/* seconds; 0: the sysctl's */
+	unsigned int n_allow;
+	struct prefix allow[COOKIEBOX_ALLOW_MAX];
 };
 
 /* NAME and pairs of word and value. Returns 0 or, the mistake being told, EXIT_USAGE. */
@@ -34,6 +35,23 @@ void grammar_put(struct nlmsghdr *nlh, const struct service_args *a);
 
 /* An address prefix as a nest; empty if its family is 0. */
 void grammar_put_prefix(struct nlmsghdr *nlh, uint16_t attr, const struct prefix *p);
+
+/* Whether it has an address, a port or a mark of its own; else only rules select it. */
+bool grammar_selects(const struct service_args *a);
+
+/*
+ * For configurations, where a service has every word: from what the kernel
+ * tells, or by filling in what was not given as the kernel would.
+ */
+void grammar_take(const struct attrs *attrs, struct service_args *a);
+void grammar_default(struct service_args *a);
+
+/* Sets of words, a bit each: those in which two differ; those that make up a line. */
+unsigned int grammar_differ(const struct service_args *a, const struct service_args *b);
+unsigned int grammar_unusual(const struct service_args *a);
+/* Calls @fn with each of @words and its value, in the order of the table. */
+void grammar_each(const struct service_args *a, unsigned int words,
+		  void (*fn)(const char *word, const char *value, void *data), void *data);
 
 void grammar_help(void);
 void grammar_complete(int argc, char **argv);

@@ -16,6 +16,7 @@
 
 bool json_output;
 static char verb_path[64];	/* "service add: ", for messages */
+static char place[64];		/* "web.conf, line 3: ", likewise */
 
 static const struct verb top_verbs[] = {
 	{ "show", "[attacks|servers]", "one screen that says whether all is well (the default)",
@@ -57,12 +58,19 @@ int fail(enum exit_code code, const char *fmt, ...)
 	va_list ap;
 
 	fflush(stdout);
-	fprintf(stderr, "cookiebox: %s", verb_path);
+	fprintf(stderr, "cookiebox: %s%s", verb_path, place);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
 	return code;
+}
+
+void fail_in(const char *file, unsigned int line)
+{
+	place[0] = '\0';
+	if (line)
+		snprintf(place, sizeof(place), "%.40s, line %u: ", file, line);
 }
 
 int refuse_word(const char *word)

@@ -37,6 +37,9 @@ extern bool json_output;	/* -j */
 int fail(enum exit_code code, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Sentences from now on are about this line of a file; 0: about none. */
+void fail_in(const char *file, unsigned int line);
+
 /* The verb takes no (further) words: complain about the first of them. */
 int refuse_word(const char *word);
 

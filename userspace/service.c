@@ -173,12 +173,6 @@ void service_print_names(void)
 	genl_close(&g);
 }
 
-/* Whether the words name an address, a port or a mark of their own. */
-static bool selects(const struct service_args *a)
-{
-	return a->addr.family || a->port_min || a->mask;
-}
-
 static int send_service(uint8_t cmd, const struct service_args *a, bool by_rule)
 {
 	static struct genl g;
@@ -189,7 +183,7 @@ static int send_service(uint8_t cmd, const struct service_args *a, bool by_rule)
 		return err;
 	nlh = genl_new(&g, cmd);
 	grammar_put(nlh, a);
-	if (by_rule || selects(a))
+	if (by_rule || grammar_selects(a))
 		mnl_attr_put_u8(nlh, COOKIEBOX_A_SERVICE_RULE_ONLY, by_rule);
 	err = genl_do(&g, NULL, NULL);
 	genl_close(&g);
