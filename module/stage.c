@@ -3,9 +3,11 @@
  * Transactions: a private draft of the list of services, published whole.
  *
  * Invariant: a stage holds a reference on every service of its list, and the
- * list is in order of ids; a refused change leaves it as it was.  Nothing of
- * it can be seen before the commit, which fails if the table it was drafted
- * from is no longer the one in force.
+ * list is in order of ids; a refused change leaves it as it was.  A service that
+ * goes leaves a hole, so that the others keep their slots, which the index
+ * knows; holes are closed at the commit.  Nothing of a stage can be seen before
+ * the commit, which fails if the table it was drafted from is no longer the one
+ * in force.
  *
  * Process context; the holder (netlink.c, one per socket) serialises.
  * cb_stage_commit() takes cb_net->lock.
@@ -19,6 +21,7 @@
 #include "net.h"
 #include "netlink.h"
 #include "splice.h"
+#include "stageindex.h"
 #include "table.h"
 
 /* Bytes of new services, without counters, that one socket may stage. */
@@ -26,8 +29,10 @@
 
 struct cb_stage {
 	struct cb_net *cbn;
-	struct cb_service **all;	/* referenced */
-	u32 n, room;
+	struct cb_service **all;	/* referenced; NULL: a hole */
+	u32 n, room;			/* slots */
+	u32 holes;
+	struct cb_stage_index index;
 	u32 generation;			/* of the table it was drafted from */
 	u32 next_id;
 	size_t bytes;
@@ -36,17 +41,23 @@ struct cb_stage {
 static int make_room(struct cb_stage *st, u32 room)
 {
 	struct cb_service **all;
+	u32 i;
 
-	if (room <= st->room)
-		return 0;
 	all = kvcalloc(room, sizeof(*all), GFP_KERNEL_ACCOUNT);
 	if (!all)
 		return -ENOMEM;
+	if (cb_stage_index_init(&st->index, room)) {
+		kvfree(all);
+		return -ENOMEM;
+	}
 	if (st->n)
 		memcpy(all, st->all, st->n * sizeof(*all));
 	kvfree(st->all);
 	st->all = all;
 	st->room = room;
+	for (i = 0; i < st->n; i++)
+		if (all[i])
+			cb_stage_index_add(&st->index, i, &all[i]->spec);
 	return 0;
 }
 
@@ -74,6 +85,7 @@ struct cb_stage *cb_stage_begin(struct cb_net *cbn)
 	for (; st->n < t->n; st->n++) {
 		kref_get(&t->all[st->n]->ref);
 		st->all[st->n] = t->all[st->n];
+		cb_stage_index_add(&st->index, st->n, &st->all[st->n]->spec);
 	}
 	st->generation = t->generation;
 	st->next_id = t->next_id;
@@ -86,7 +98,9 @@ void cb_stage_drop(struct cb_stage *st)
 	u32 i;
 
 	for (i = 0; i < st->n; i++)
-		cb_service_put(st->all[i]);
+		if (st->all[i])
+			cb_service_put(st->all[i]);
+	cb_stage_index_free(&st->index);
 	kvfree(st->all);
 	kfree(st);
 }
@@ -98,45 +112,27 @@ u32 cb_stage_generation(const struct cb_stage *st)
 
 static u32 find(const struct cb_stage *st, const char *name)
 {
-	u32 i;
-
-	for (i = 0; i < st->n; i++)
-		if (!strcmp(st->all[i]->spec.name, name))
-			break;
-	return i;
+	return cb_stage_index_name(&st->index, st->all, name);
 }
 
 const struct cb_service *cb_stage_find(const struct cb_stage *st, const char *name)
 {
 	u32 i = find(st, name);
 
-	return i < st->n ? st->all[i] : NULL;
+	return i != CB_SLOT_NONE ? st->all[i] : NULL;
 }
 
-static bool same_selector(const struct cb_service_spec *a, const struct cb_service_spec *b)
+/* Is the place that of another service than number @self? */
+static int check_place(const struct cb_stage *st, const struct cb_service_spec *spec,
+		       u32 self, struct netlink_ext_ack *extack)
 {
-	return !a->rule_only && !b->rule_only &&
-	       a->port_min == b->port_min && a->port_max == b->port_max &&
-	       a->mark == b->mark && a->mark_mask == b->mark_mask &&
-	       a->addr.family == b->addr.family && a->addr.len == b->addr.len &&
-	       a->addr.addr.q[0] == b->addr.addr.q[0] && a->addr.addr.q[1] == b->addr.addr.q[1];
-}
+	u32 i = cb_stage_index_place(&st->index, st->all, spec);
 
-/* Is the selector that of another service than number @self? */
-static int check_selector(const struct cb_stage *st, const struct cb_service_spec *spec,
-			  u32 self, struct netlink_ext_ack *extack)
-{
-	u32 i;
-
-	for (i = 0; i < st->n; i++) {
-		if (i == self || !same_selector(&st->all[i]->spec, spec))
-			continue;
-		CB_NL_ERR_FMT(extack, "another service has the same address, port and mark",
-			      "service %s has the same address, port and mark",
-			      st->all[i]->spec.name);
-		return -EEXIST;
-	}
-	return 0;
+	if (i == CB_SLOT_NONE || i == self)
+		return 0;
+	CB_NL_ERR_FMT(extack, "another service has the same address, port and mark",
+		      "service %s has the same address, port and mark", st->all[i]->spec.name);
+	return -EEXIST;
 }
 
 static struct cb_anchor *new_anchor(u32 id)
@@ -221,10 +217,10 @@ int cb_stage_add(struct cb_stage *st, const struct cb_service_spec *spec,
 		NL_SET_ERR_MSG_ATTR(extack, attr, "a service with this name exists already");
 		return -EEXIST;
 	}
-	err = check_selector(st, spec, U32_MAX, extack);
+	err = check_place(st, spec, CB_SLOT_NONE, extack);
 	if (err)
 		return err;
-	if (st->n >= CB_SERVICES_MAX || st->next_id == U32_MAX) {
+	if (st->n - st->holes >= CB_SERVICES_MAX || st->next_id == U32_MAX) {
 		NL_SET_ERR_MSG(extack, "the table is full: 16384 services per namespace");
 		return -ENOSPC;
 	}
@@ -233,6 +229,7 @@ int cb_stage_add(struct cb_stage *st, const struct cb_service_spec *spec,
 	svc = make(st, spec, NULL, extack);
 	if (IS_ERR(svc))
 		return PTR_ERR(svc);
+	cb_stage_index_add(&st->index, st->n, &svc->spec);
 	st->all[st->n++] = svc;
 	st->next_id++;
 	return 0;
@@ -262,14 +259,16 @@ int cb_stage_set(struct cb_stage *st, const struct cb_service_spec *spec,
 	struct cb_service *svc;
 	int err;
 
-	if (i == st->n)
+	if (i == CB_SLOT_NONE)
 		return no_such_name(attr, spec->name, extack);
-	err = check_selector(st, spec, i, extack);
+	err = check_place(st, spec, i, extack);
 	if (err)
 		return err;
 	svc = make(st, spec, st->all[i]->anchor, extack);
 	if (IS_ERR(svc))
 		return PTR_ERR(svc);
+	cb_stage_index_del(&st->index, i, &st->all[i]->spec);
+	cb_stage_index_add(&st->index, i, &svc->spec);
 	cb_service_put(st->all[i]);
 	st->all[i] = svc;
 	return 0;
@@ -291,15 +290,28 @@ int cb_stage_del(struct cb_stage *st, const char *name,
 	u32 i = find(st, name);
 	int err;
 
-	if (i == st->n)
+	if (i == CB_SLOT_NONE)
 		return no_such_name(attr, name, extack);
 	err = check_rules(st->all[i], attr, extack);
 	if (err)
 		return err;
+	cb_stage_index_del(&st->index, i, &st->all[i]->spec);
 	cb_service_put(st->all[i]);
-	st->n--;
-	memmove(&st->all[i], &st->all[i + 1], (st->n - i) * sizeof(*st->all));
+	st->all[i] = NULL;
+	st->holes++;
 	return 0;
+}
+
+/* The slots have new numbers then: the index is of no more use. */
+static void close_holes(struct cb_stage *st)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < st->n; i++)
+		if (st->all[i])
+			st->all[n++] = st->all[i];
+	st->n = n;
+	st->holes = 0;
 }
 
 /* Before the new table is in force, so that no ACK is judged by it that the old one
@@ -400,6 +412,7 @@ static int commit_locked(struct cb_stage *st, u32 *generation, struct netlink_ex
 			      st->generation, old->generation);
 		return -ESTALE;
 	}
+	close_holes(st);
 	err = check_removed(st, old, extack);
 	if (err)
 		return err;
