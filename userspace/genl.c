@@ -248,13 +248,14 @@ void genl_close(struct genl *g)
 #define QUEUE_REQUESTS	256
 
 struct genl_queue {
-	const char *file;
-	unsigned int n, line[QUEUE_REQUESTS];
+	genl_where_fn where;
+	const void *what[QUEUE_REQUESTS];
 	size_t offset[QUEUE_REQUESTS], len;
+	unsigned int n;
 	char bytes[QUEUE_BYTES + GENL_BUFFER];
 };
 
-/* What is said about the request @seq names it and its line. */
+/* What is said next is about the request @seq. */
 static void blame(struct genl *g, uint32_t seq)
 {
 	const struct genl_queue *q = g->queue;
@@ -265,7 +266,7 @@ static void blame(struct genl *g, uint32_t seq)
 		return;
 	nlh = (const void *)(q->bytes + q->offset[i]);
 	memcpy(g->request, nlh, nlh->nlmsg_len);
-	fail_in(q->file, q->line[i]);
+	q->where(q->what[i]);
 }
 
 /* Only the last one is acknowledged, but whatever is refused is told. */
@@ -314,7 +315,7 @@ int genl_flush(struct genl *g)
 	return err;
 }
 
-int genl_queue(struct genl *g, const char *file, unsigned int line)
+int genl_queue(struct genl *g, genl_where_fn where, const void *what)
 {
 	struct nlmsghdr *nlh = (void *)g->request;
 	struct genl_queue *q = g->queue;
@@ -326,9 +327,9 @@ int genl_queue(struct genl *g, const char *file, unsigned int line)
 	nlh->nlmsg_flags = NLM_F_REQUEST;
 	nlh->nlmsg_seq = ++g->seq;
 	memcpy(q->bytes + q->len, nlh, nlh->nlmsg_len);
-	q->file = file;
+	q->where = where;
 	q->offset[q->n] = q->len;
-	q->line[q->n++] = line;
+	q->what[q->n++] = what;
 	q->len += NLMSG_ALIGN(nlh->nlmsg_len);
 	return q->n == QUEUE_REQUESTS || q->len >= QUEUE_BYTES ? genl_flush(g) : 0;
 }

@@ -56,10 +56,11 @@ int genl_commit(struct genl *g);
 /*
  * Many requests that have no replies, with one system call for hundreds of
  * them.  What genl_new() began is queued, and sent when there is enough;
- * genl_flush() sends the rest.  The first one that is refused ends it, its
- * @line being told by fail_in(@file, line) before the sentence.
+ * genl_flush() sends the rest.  The first one that is refused ends it; before
+ * its sentence, @where is called with its @what, to call fail_in().
  */
-int genl_queue(struct genl *g, const char *file, unsigned int line);
+typedef void (*genl_where_fn)(const void *what);
+int genl_queue(struct genl *g, genl_where_fn where, const void *what);
 int genl_flush(struct genl *g);
 
 /* Joins the multicast group of events. */

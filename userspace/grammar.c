@@ -52,6 +52,8 @@ static const struct keyword keywords[] = {
 	  COOKIEBOX_A_SERVICE_HOLD, NULL, &hold_word },
 	{ "single-use", "on|off", "does a cookie make one connection only", NULL,
 	  COOKIEBOX_A_SERVICE_SINGLE_USE, single_choices, NULL },
+	{ "unknown", "pass|drop|reset", "splice: ACKs of connections that the box does not know", NULL,
+	  COOKIEBOX_A_SERVICE_UNKNOWN, unknown_choices, NULL },
 };
 
 #define N_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -235,6 +237,13 @@ unsigned int grammar_unusual(const struct service_args *a)
 	return words;
 }
 
+unsigned int grammar_places(void)
+{
+	return 1u << find_attr(COOKIEBOX_A_SERVICE_ADDR) |
+	       1u << find_attr(COOKIEBOX_A_SERVICE_PORT_MIN) |
+	       1u << find_attr(COOKIEBOX_A_SERVICE_MARK);
+}
+
 unsigned int grammar_differ(const struct service_args *a, const struct service_args *b)
 {
 	const struct word_type *type;
@@ -270,6 +279,22 @@ void grammar_each(const struct service_args *a, unsigned int words,
 			k->type->text(a, text);
 		fn(k->name, text, data);
 	}
+}
+
+bool grammar_release(struct service_args *a)
+{
+	unsigned int *engage = &a->choice[find_attr(COOKIEBOX_A_SERVICE_ENGAGE)];
+
+	if (*engage == COOKIEBOX_ENGAGE_ALWAYS) {
+		*engage = COOKIEBOX_ENGAGE_AUTO;
+		a->engage_at = 100;	/* not even by the queue of a flood that goes on */
+	}
+	return *engage == COOKIEBOX_ENGAGE_AUTO;
+}
+
+void grammar_switch_off(struct service_args *a)
+{
+	a->choice[find_attr(COOKIEBOX_A_SERVICE_ENGAGE)] = COOKIEBOX_ENGAGE_OFF;
 }
 
 void grammar_help(void)

@@ -49,9 +49,17 @@ void grammar_default(struct service_args *a);
 /* Sets of words, a bit each: those in which two differ; those that make up a line. */
 unsigned int grammar_differ(const struct service_args *a, const struct service_args *b);
 unsigned int grammar_unusual(const struct service_args *a);
+unsigned int grammar_places(void);	/* addr, port, mark */
 /* Calls @fn with each of @words and its value, in the order of the table. */
 void grammar_each(const struct service_args *a, unsigned int words,
 		  void (*fn)(const char *word, const char *value, void *data), void *data);
+
+/*
+ * Before a service goes: seals no more, opens what was sealed. Returns whether
+ * there may be any. And: as if it were not there.
+ */
+bool grammar_release(struct service_args *a);
+void grammar_switch_off(struct service_args *a);
 
 void grammar_help(void);
 void grammar_complete(int argc, char **argv);

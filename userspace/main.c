@@ -11,12 +11,13 @@
 #include <string.h>
 
 #include "main.h"
+#include "sysctls.h"
 
 #define VERSION "0.1"
 
 bool json_output;
 static char verb_path[64];	/* "service add: ", for messages */
-static char place[64];		/* "web.conf, line 3: ", likewise */
+static char place[80];		/* "web.conf, line 3: ", likewise */
 
 static const struct verb top_verbs[] = {
 	{ "show", "[attacks|servers]", "one screen that says whether all is well (the default)",
@@ -38,6 +39,25 @@ static const struct verb top_verbs[] = {
 	  "listens. When the kernel made events faster than they could be read, a line says\n"
 	  "how many were lost.\n",
 	  .run = monitor_run },
+	{ "showconf", "[--all] [--key FILE]", "print what is in force as setconf reads it",
+	  "  --all        also what has its default\n"
+	  "  --key FILE   also that FILE, which key save wrote, has the master in force\n",
+	  .run = showconf_run, .complete = showconf_complete },
+	{ "setconf", "[--confirm SECONDS] [FILE]", "make the box what FILE or standard input says",
+	  "  --confirm SECONDS   unless cookiebox confirm follows in time, all is put back\n"
+	  "Lines are those of cookiebox.conf(5): service add ..., sysctl NAME VALUE, and\n"
+	  "key restore FILE or key set FILE [clock local|wall]. Services that are not named\n"
+	  "go; a sysctl or a master that is not named stays. All changes, or none.\n",
+	  .run = setconf_run, .complete = setconf_complete, .more_help = sysctl_help },
+	{ "syncconf", "FILE [-n]", "the same for a file that changed",
+	  "  -n   only show what would change, as commands\n"
+	  "Services that are the same are not touched, and no connection is interrupted.\n",
+	  .run = syncconf_run, .complete = syncconf_complete },
+	{ "confirm", "", "keep what setconf --confirm has changed", .run = confirm_run },
+	{ "drain", "[SECONDS]", "let go of all services, handshakes in flight first",
+	  "SYNs are the host's own stack's at once; after SECONDS (4 if not given) the services\n"
+	  "go, but for those that iptables rules name, which stay with engage off.\n",
+	  .run = stop_run },
 	{ "cache", "VERB", "the connections that services with flow-cache on remember",
 	  .sub = cache_verbs },
 	{ NULL }
@@ -71,6 +91,8 @@ void fail_in(const char *file, unsigned int line)
 	place[0] = '\0';
 	if (line)
 		snprintf(place, sizeof(place), "%.40s, line %u: ", file, line);
+	else if (file)
+		snprintf(place, sizeof(place), "%.60s: ", file);
 }
 
 int refuse_word(const char *word)

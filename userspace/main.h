@@ -37,7 +37,7 @@ extern bool json_output;	/* -j */
 int fail(enum exit_code code, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Sentences from now on are about this line of a file; 0: about none. */
+/* Sentences from now on are about this line of a file; 0: about what @file says; NULL: none. */
 void fail_in(const char *file, unsigned int line);
 
 /* The verb takes no (further) words: complain about the first of them. */
@@ -49,6 +49,15 @@ const char *nearest(const char *word, const char *const *words);
 extern const struct verb service_verbs[];	/* service.c */
 extern const struct verb key_verbs[];		/* key.c */
 extern const struct verb cache_verbs[];		/* cache.c */
+
+int showconf_run(int argc, char **argv);	/* config.c */
+void showconf_complete(int argc, char **argv);
+int setconf_run(int argc, char **argv);
+void setconf_complete(int argc, char **argv);
+int syncconf_run(int argc, char **argv);
+void syncconf_complete(int argc, char **argv);
+int confirm_run(int argc, char **argv);		/* confirm.c */
+int stop_run(int argc, char **argv);		/* stop.c */
 
 int show_run(int argc, char **argv);		/* show.c */
 void show_complete(int argc, char **argv);

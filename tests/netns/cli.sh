@@ -30,5 +30,5 @@ plan
 check_match "without the module: a sentence" 'module is not loaded: modprobe cookiebox' \
 	"$(cookiebox show 2>&1)"
 load_module
-transcripts {service,refusals,get,key,stats,monitor,transaction,examples}.txt
+transcripts {service,refusals,get,key,stats,monitor,transaction,conf,examples}.txt
 finish
