@@ -17,6 +17,10 @@ PREFIX ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+MODULESLOADDIR ?= $(PREFIX)/lib/modules-load.d
+SRCDIR ?= $(PREFIX)/src
 XTABLESDIR ?= $(shell pkg-config --variable=xtlibdir xtables 2>/dev/null || echo $(PREFIX)/lib/xtables)
 
 CC ?= gcc
@@ -33,7 +37,12 @@ DEFAULT_KVERS = $(if $(wildcard /lib/modules/$(RUNNING)/build),$(RUNNING),$(KERN
 # 6.1 and 6.12 stand for the releases that were unpacked for them.
 release = $(if $(filter $(KERNELS),$(1)),$(shell readlink build/kernels/$(1)),$(1))
 
-.PHONY: all module modules userspace module-uml install uninstall demo demo-gateway demo-recovery check check-long bench \
+places = DESTDIR="$(DESTDIR)" SBINDIR="$(SBINDIR)" MANDIR="$(MANDIR)" XTABLESDIR="$(XTABLESDIR)" \
+	COMPLETIONDIR="$(COMPLETIONDIR)" SYSCONFDIR="$(SYSCONFDIR)" UNITDIR="$(UNITDIR)" \
+	MODULESLOADDIR="$(MODULESLOADDIR)" SRCDIR="$(SRCDIR)"
+
+.PHONY: all module modules userspace module-uml install uninstall dkms demo demo-gateway \
+	demo-recovery check check-long bench \
 	lint deps clean help
 
 ## make                     the module (for this kernel, else for both Debian kernels) and the tool
@@ -103,18 +112,21 @@ build/libxt_COOKIEBOX.so: userspace/libxt_COOKIEBOX.c $(wildcard module/uapi/lin
 	@$(CC) $(USER_CFLAGS) $(CPPFLAGS) $(shell pkg-config --cflags xtables) -fPIC -shared -o $@ $< \
 		$(LDFLAGS)
 
-## make install             module of this kernel (KVER=R: of R), tool, man page, completion; DESTDIR works
+## make install             module of this kernel (KVER=R: of R), tool, unit, manual, ...; DESTDIR, PREFIX
 install: KREL = $(or $(call release,$(KVER)),$(RUNNING))
 install: userspace
 	@[ -e build/$(KREL)/cookiebox.ko ] || $(MAKE) module KVER=$(KREL)
-	@DESTDIR="$(DESTDIR)" SBINDIR="$(SBINDIR)" MANDIR="$(MANDIR)" XTABLESDIR="$(XTABLESDIR)" \
-		COMPLETIONDIR="$(COMPLETIONDIR)" scripts/install install "$(KREL)"
+	@$(places) scripts/install install "$(KREL)"
 
-## make uninstall           takes away what install put there
+## make uninstall           takes away what install put there; a changed /etc/cookiebox.conf stays
 uninstall: KREL = $(or $(call release,$(KVER)),$(RUNNING))
 uninstall:
-	@DESTDIR="$(DESTDIR)" SBINDIR="$(SBINDIR)" MANDIR="$(MANDIR)" XTABLESDIR="$(XTABLESDIR)" \
-		COMPLETIONDIR="$(COMPLETIONDIR)" scripts/install uninstall "$(KREL)"
+	@$(places) scripts/install uninstall "$(KREL)"
+
+## make dkms                the module's source to /usr/src, and dkms builds it for every kernel
+dkms:
+	@$(places) scripts/install dkms \
+		"$(shell sed -n 's/^\#define CB_VERSION "\(.*\)"/\1/p' module/main.c)"
 
 ## make lint                style and static checks only
 lint: deps
