@@ -89,7 +89,6 @@ static int stage(struct applied *done)
 	struct genl *g = done->g;
 	int err = 0;
 
-	file_name = done->p->want->name;
 	for (c = done->p->changes; c < end && !err; c++)
 		if (c->kind == CHANGE_DEL)
 			err = queue_del(g, c);
@@ -183,6 +182,7 @@ int plan_apply(const struct plan *p, struct genl *g)
 	struct applied done = { .p = p, .g = g };
 	int err;
 
+	file_name = p->want->name;
 	g->words = grammar_attr_words;
 	g->n_words = GRAMMAR_ATTRS;
 	err = write_sysctls(&done, true);

@@ -285,6 +285,8 @@ bool grammar_release(struct service_args *a)
 {
 	unsigned int *engage = &a->choice[find_attr(COOKIEBOX_A_SERVICE_ENGAGE)];
 
+	if (a->choice[find_attr(COOKIEBOX_A_SERVICE_MODE)] != COOKIEBOX_MODE_LOCAL)
+		return false;
 	if (*engage == COOKIEBOX_ENGAGE_ALWAYS) {
 		*engage = COOKIEBOX_ENGAGE_AUTO;
 		a->engage_at = 100;	/* not even by the queue of a flood that goes on */

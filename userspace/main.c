@@ -54,9 +54,10 @@ static const struct verb top_verbs[] = {
 	  "Services that are the same are not touched, and no connection is interrupted.\n",
 	  .run = syncconf_run, .complete = syncconf_complete },
 	{ "confirm", "", "keep what setconf --confirm has changed", .run = confirm_run },
-	{ "drain", "[SECONDS]", "let go of all services, handshakes in flight first",
-	  "SYNs are the host's own stack's at once; after SECONDS (4 if not given) the services\n"
-	  "go, but for those that iptables rules name, which stay with engage off.\n",
+	{ "stop", "[SECONDS]", "let go of all services, handshakes in flight first",
+	  "Services of mode local seal no more at once; after SECONDS (4 if not given) all services\n"
+	  "go, but for those that iptables rules name, which stay with engage off. Connections\n"
+	  "go on, spliced ones too: see service drain.\n",
 	  .run = stop_run },
 	{ "cache", "VERB", "the connections that services with flow-cache on remember",
 	  .sub = cache_verbs },

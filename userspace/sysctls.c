@@ -15,18 +15,31 @@
 #define DIRECTORY	"/proc/sys/net/cookiebox/"
 
 const struct sysctl sysctls[N_SYSCTLS + 1] = {
-	{ "epoch_seconds", "2 to 3600", 2, 3600, { NULL }, "32", false },
-	{ "default_reply", "route or reflect", 0, 0, { "route", "reflect" }, "route", false },
-	{ "invalid_rate", "0 to 1000", 0, 1000, { NULL }, "8", false },
-	{ "flow_cache_bytes", "0 to 68719476736", 0, 68719476736, { NULL }, "16777216", false },
-	{ "auto_engage_percent", "2 to 100", 2, 100, { NULL }, "50", true },
-	{ "auto_release_percent", "1 to 99", 1, 99, { NULL }, "25", true },
-	{ "auto_hold_seconds", "1 to 3600", 1, 3600, { NULL }, "10", false },
-	{ "embryonic_max", "0 to 32768", 0, 32768, { NULL }, "1024", false },
-	{ "synack_retransmit_rate", "0 to 1000", 0, 1000, { NULL }, "8", false },
-	{ "single_use_max", "64 to 16777216", 64, 16777216, { NULL }, "262144", false },
-	{ "single_use_full", "accept or drop", 0, 0, { "accept", "drop" }, "accept", false },
-	{ NULL, NULL, 0, 0, { NULL }, NULL, false }
+	{ "epoch_seconds", "2 to 3600", 2, 3600, { NULL }, "32", NULL, false },
+	{ "default_reply", "route or reflect", 0, 0, { "route", "reflect" }, "route", NULL, false },
+	{ "invalid_rate", "0 to 1000", 0, 1000, { NULL }, "8", NULL, false },
+	{ "flow_cache_bytes", "0 to 68719476736", 0, 68719476736, { NULL }, "16777216",
+	  "a user namespace of its own has 16777216 at most", false },
+	{ "auto_engage_percent", "2 to 100", 2, 100, { NULL }, "50",
+	  "auto_release_percent has to be below auto_engage_percent", true },
+	{ "auto_release_percent", "1 to 99", 1, 99, { NULL }, "25",
+	  "auto_release_percent has to be below auto_engage_percent", true },
+	{ "auto_hold_seconds", "1 to 3600", 1, 3600, { NULL }, "10", NULL, false },
+	{ "embryonic_max", "0 to 32768", 0, 32768, { NULL }, "1024", NULL, false },
+	{ "synack_retransmit_rate", "0 to 1000", 0, 1000, { NULL }, "8", NULL, false },
+	{ "single_use_max", "64 to 16777216", 64, 16777216, { NULL }, "262144",
+	  "a user namespace of its own has 262144 at most", false },
+	{ "single_use_full", "accept or drop", 0, 0, { "accept", "drop" }, "accept", NULL, false },
+	{ "splice_max", "0 to 16777216", 0, 16777216, { NULL }, "65536", NULL, false },
+	{ "splice_waiting_max", "1 to 1048576", 1, 1048576, { NULL }, "4096", NULL, false },
+	{ "splice_prefix_max", "1 to 65535", 1, 65535, { NULL }, "256", NULL, false },
+	{ "splice_server_max", "1 to 65535", 1, 65535, { NULL }, "2048", NULL, false },
+	{ "splice_held_bytes", "0 to 1073741824", 0, 1073741824, { NULL }, "4194304", NULL, false },
+	{ "splice_idle_seconds", "1 to 86400", 1, 86400, { NULL }, "1800", NULL, false },
+	{ "splice_probe_seconds", "1 to 600", 1, 600, { NULL }, "30", NULL, false },
+	{ "splice_probes", "1 to 100", 1, 100, { NULL }, "5", NULL, false },
+	{ "splice_linger_seconds", "1 to 600", 1, 600, { NULL }, "60", NULL, false },
+	{ NULL, NULL, 0, 0, { NULL }, NULL, NULL, false }
 };
 
 int sysctl_find(const char *name)
@@ -97,8 +110,8 @@ static int refuse(unsigned int number, const char *value, int err)
 
 	switch (err) {
 	case EINVAL:
-		return fail(EXIT_REFUSED, "the kernel refuses %s %s beside the other settings: see "
-			    "Documentation/sysctl.rst", s->name, value);
+		return fail(EXIT_REFUSED, "the kernel refuses %s %s: %s", s->name, value,
+			    s->also ? s->also : "tool and module are of different versions");
 	case EBUSY:
 		return fail(EXIT_REFUSED, "%s cannot change to %s yet: its last change is not "
 			    "complete, try again in some minutes", s->name, value);

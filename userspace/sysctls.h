@@ -20,11 +20,12 @@ struct sysctl {
 	unsigned long long min, max;	/* if there are no words */
 	const char *words[3];
 	const char *def;
+	const char *also;	/* what else bounds it, or NULL */
 	bool first;	/* services are judged by it: it is written before them */
 };
 
 extern const struct sysctl sysctls[];
-#define N_SYSCTLS	11
+#define N_SYSCTLS	20
 
 /* The sysctl's number, or -1, the mistake being told. */
 int sysctl_find(const char *name);
