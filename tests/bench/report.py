@@ -37,15 +37,18 @@ PEERS = {
     "reflect": ("cookiebox, reply reflect", ("syn",)),
     "gw-none": ("plain forwarding", ON_GATEWAY),
     "gw-synproxy": ("nft synproxy, gateway", ON_GATEWAY),
+    "many": ("cookiebox, 10,000 services", ("syn",)),
 }
 OURS = ("route", "reflect")
 # What cookiebox adds to a segment that passes, and over which row of no defence.
 EXTRAS = {"later": "later", "data": "data", "other": "later", "icmp": "icmp"}
 # A socket's memory comes from a new page now and then, and that counts.
 ON_THE_MEAN = ("good",)
-ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect", "gw-synproxy")
+ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect", "many", "gw-synproxy")
 FORWARDING = ("gw-none",)
 CONNECTED = ("good", "later", "data", "other", "gw-open", "gw-up", "gw-down")
+# What may cost as much as something else does, and so much more: a look-up is not a search.
+AT_MOST = {("many", "syn"): ("route", 1.03)}
 
 
 class Figure:
@@ -173,8 +176,19 @@ class Figures:
         for lookup in self.lookups:
             print(f"  {lookup}")
 
+    def comparisons(self):
+        """Yields (ok, sentence) for each figure that is bound by another one."""
+        for figure in self.all:
+            peer, times = AT_MOST.get(figure.key[:2], (None, 0))
+            other = self.at(peer, figure.row, figure.family) if peer else None
+            if other:
+                yield figure.each <= times * other.each, (
+                    f"{self.kernel} IPv{figure.family} {figure.peer} {figure.row}: "
+                    f"{figure.each:,.0f}, {figure.each / other.each - 1:+.1%} to {peer}")
+
     def complaints(self):
-        return [c for c in (f.complaint() for f in self.all) if c]
+        return [c for c in (f.complaint() for f in self.all) if c] + \
+            [words for good, words in self.comparisons() if not good]
 
 
 def show_table(lines):

@@ -13,7 +13,14 @@
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/traffic.sh"
 
-MANY=10000 LIMIT_MS=2000
+# How long they take is counted by the benchmark; User-Mode Linux is slow at page faults.
+MANY=10000
+[ "$PLATFORM" = vm ] || MANY=1000
+
+fetch()
+{
+	client curl -sS --fail --max-time 10 -o /dev/null "http://$URLHOST/page"
+}
 
 in_force()
 {
@@ -36,35 +43,32 @@ stop_visits()
 	exec {LOAD_IN}>&-
 	read -r -t 30 came failed <&"$LOAD_OUT"
 	note "${came:-no} pages came, ${failed:-none} did not"
-	check "$1" [ "${came:-0}" -gt 5 ] && check_equal "none was missed" 0 "$failed"
+	check "$1" [ "${came:-0}" -gt 0 ]
+	check_equal "none was missed" 0 "$failed"
 }
 
-# A download that takes as long as this script wants: it reads on when told to.
+# A connection that asks for a page, and for another one when told to.
 start_download()
 {
-	exec {HOLD}<>"$TMPDIR/hold"
-	client python3 -B - "$SERVER" <<-'END' <"$TMPDIR/hold" >"$TMPDIR/download" 2>&1 &
-		import socket, sys
-		sock = socket.create_connection((sys.argv[1], 80), 20)
-		sock.sendall(b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
-		print("first", len(sock.recv(1)), flush=True)
-		sys.stdin.readline()
-		sock.settimeout(20)
-		got = 1
-		sock.sendall(b"GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-		while data := sock.recv(65536):
-		    got += len(data)
-		print("all", got > 100, flush=True)
-	END
-	DOWNLOAD=$!
-	wait_for 10 grep -q first "$TMPDIR/download"
+	{ coproc DOWNLOAD {
+		client python3 -uB -c '
+import http.client, sys
+held = http.client.HTTPConnection(sys.argv[1], 80, timeout=20)
+for line in sys.stdin:
+    held.request("GET", "/page")
+    answer = held.getresponse()
+    print(answer.status, len(answer.read()) > 100, flush=True)
+' "$SERVER"
+	}; } 2>/dev/null
+	DOWNLOAD_IN=${DOWNLOAD[1]} DOWNLOAD_OUT=${DOWNLOAD[0]}
+	ask_download
 }
 
-end_download()
+ask_download()
 {
-	echo >&"$HOLD"
-	wait "$DOWNLOAD"
-	check_match "$1" 'all True' "$(cat "$TMPDIR/download")"
+	ANSWER=
+	echo >&"$DOWNLOAD_IN"
+	read -r -t 30 ANSWER <&"$DOWNLOAD_OUT"
 }
 
 # Sixteen changes of every kind under load.
@@ -72,7 +76,9 @@ uninterrupted()
 {
 	local engage round
 
+	echo "service add web port 80 mode local" | server cookiebox setconf
 	start_download
+	check_equal "a connection, made by a cookie" "200 True 1" "$ANSWER $(stat_of cookie_accepted)"
 	start_visits
 	for round in 1 2 3 4; do
 		for engage in always observe always auto; do
@@ -84,22 +90,30 @@ uninterrupted()
 		done
 	done
 	stop_visits "pages came while the configuration changed"
-	end_download "and a connection lived through it"
+	ask_download
+	exec {DOWNLOAD_IN}>&-
+	check_equal "and a connection lived through it" "200 True" "$ANSWER"
+}
+
+# numbered LETTER COUNT: so many services.
+numbered()
+{
+	seq "$2" | sed "s/.*/service add $1& port & mode local/"
 }
 
 # Two that read the same state and then change it: one is told so, and nothing is mixed.
 meeting()
 {
 	for _ in 1 2 3 4 5 6; do
-		seq -f "service add a%g port %g mode local" 200 >"$TMPDIR/a.conf"
-		seq -f "service add b%g port %g mode local" 200 >"$TMPDIR/b.conf"
+		numbered a 200 >"$TMPDIR/a.conf"
+		numbered b 200 >"$TMPDIR/b.conf"
 		server cookiebox setconf "$TMPDIR/a.conf" 2>>"$TMPDIR/met" &
 		server cookiebox setconf "$TMPDIR/b.conf" 2>>"$TMPDIR/met"
 		wait $!
 		in_force | grep -o '^service add [ab]' | sort | uniq -c
 	done >"$TMPDIR/mixed"
-	check_equal "two changes at one time: always all of one" "" \
-		"$(grep -v '^ *200 service add [ab]$' "$TMPDIR/mixed")"
+	check_equal "two changes at one time: always all of one" 6 \
+		"$(grep -c '^ *200 service add [ab]$' "$TMPDIR/mixed")"
 	check_equal "who came too late is told so, and of nothing else" "" \
 		"$(grep -v 'another change came between\|based on generation' "$TMPDIR/met")"
 }
@@ -140,11 +154,11 @@ held()
 	check_match "it can change, though" 'engage off' "$(
 		printf '%s\n' "service add ruled mode local engage off" | server cookiebox setconf
 		in_force)"
-	server cookiebox drain 0
-	check_equal "drain leaves it, switched off" "service add ruled mode local engage off" \
+	server cookiebox stop 0
+	check_equal "stop leaves it, switched off" "service add ruled mode local engage off" \
 		"$(server cookiebox showconf | grep service)"
 	server "$IPTABLES" -t raw -F PREROUTING
-	server cookiebox drain 0
+	server cookiebox stop 0
 	check_equal "and takes it when the rule is gone" "" \
 		"$(server cookiebox showconf | grep service)"
 }
@@ -190,7 +204,7 @@ unit()
 	server cookiebox key rotate --now
 	check "its start again" run_unit ExecStart
 	check_equal "has the master of before" "$before" "$(master)"
-	server cookiebox drain 0
+	server cookiebox stop 0
 }
 
 # now_ms: of this machine's clock, which is the guest's.
@@ -207,7 +221,6 @@ took()
 	shift
 	"$@" || not_ok "$what failed"
 	note "$what: $(($(now_ms) - before)) ms"
-	TOOK=$(($(now_ms) - before))
 }
 
 many()
@@ -217,9 +230,7 @@ many()
 	seq $MANY | awk '{ printf "service add s%d addr 10.%d.%d.%d port 80 mode local engage auto\n",
 			$1, $1 / 65536 + 1, $1 / 256 % 256, $1 % 256 }' >"$conf"
 	took "$MANY services by one setconf" server cookiebox setconf "$conf"
-	[ "$PLATFORM" != vm ] ||
-		check "$MANY services by one setconf in less than $LIMIT_MS ms" [ $TOOK -lt $LIMIT_MS ]
-	took "showconf of them" in_force >"$TMPDIR/all.conf"
+	in_force >"$TMPDIR/all.conf"
 	check_equal "all are there" $MANY "$(grep -c '^service' "$TMPDIR/all.conf")"
 	took "syncconf with what is in force" server cookiebox syncconf "$TMPDIR/all.conf" -n
 	sed -i 's/^\(service add s777 .*\) engage auto/\1/' "$conf"
@@ -238,7 +249,6 @@ plan
 IPTABLES=iptables
 [ "$FAMILY" = 4 ] || IPTABLES=ip6tables
 topology
-mkfifo "$TMPDIR/hold"
 start_nginx
 load_module
 uninterrupted

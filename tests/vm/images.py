@@ -257,12 +257,14 @@ def tree_archive(path, top, release, jobs):
                         "/cookiebox/build/libxt_COOKIEBOX.so")
     for library in libraries(binaries) if binaries else []:
         archive.file(merged(library), os.path.realpath(library))
-    for folder, folders, files in os.walk(f"{top}/tests"):
-        folders[:] = [f for f in folders if f != "__pycache__"]
-        for name in files:
-            source = f"{folder}/{name}"
-            if os.path.isfile(source):
-                archive.file("/cookiebox" + source[len(top):], source)
+    # and what is installed as it is, whose examples and commands are run
+    for part in ("tests", "userspace/etc", "userspace/man", "userspace/systemd"):
+        for folder, folders, files in os.walk(f"{top}/{part}"):
+            folders[:] = [f for f in folders if f != "__pycache__"]
+            for name in files:
+                source = f"{folder}/{name}"
+                if os.path.isfile(source):
+                    archive.file("/cookiebox" + source[len(top):], source)
     add_compiled(archive, top, f"{path}.pyc")
     # Numbers for tests/lib/genl.py; pages whose commands are run.
     for name in ("module/uapi/linux/cookiebox.h", *sorted(
