@@ -94,18 +94,19 @@ static int parse_options(int argc, char **argv, struct options *o)
 	for (i = 0; i < argc; i++) {
 		if (!strcmp(argv[i], "-n")) {
 			o->dry = true;
-		} else if (!strcmp(argv[i], "--confirm")) {
-			err = parse_confirm(i + 1 < argc ? argv[i + 1] : NULL, &o->confirm);
+			continue;
+		}
+		if (!strcmp(argv[i], "--confirm")) {
+			err = parse_confirm(i + 1 < argc ? argv[++i] : NULL, &o->confirm);
 			if (err)
 				return err;
-			i++;
-		} else if (argv[i][0] == '-' && argv[i][1]) {
-			return fail(EXIT_USAGE, "\"%s\" is not an option: see --help", argv[i]);
-		} else if (o->file) {
-			return refuse_word(argv[i]);
-		} else {
-			o->file = argv[i];
+			continue;
 		}
+		if (argv[i][0] == '-' && argv[i][1])
+			return fail(EXIT_USAGE, "\"%s\" is not an option: see --help", argv[i]);
+		if (o->file)
+			return refuse_word(argv[i]);
+		o->file = argv[i];
 	}
 	if (o->dry && o->confirm)
 		return fail(EXIT_USAGE, "-n changes nothing: leave out --confirm");
