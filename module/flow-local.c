@@ -101,16 +101,15 @@ static void tuple_of(struct cb_tuple *t, const struct sk_buff *skb, u8 pf, int t
 	t->daddr.a[0] = ip_hdr(skb)->daddr;
 }
 
-void cb_flow_local_later(const struct sk_buff *skb, const struct nf_hook_state *state)
+void cb_flow_local_later(const struct sk_buff *skb, const struct nf_hook_state *state, int thoff)
 {
 	struct cb_flows *flows = READ_ONCE(cb_net(state->net)->flows);
-	struct cb_glance g = cb_parse_glance(skb, state->pf);
 	struct cb_tuple tuple;
 	struct cb_flow *flow;
 
-	if (!flows || !g.tcp || !came_again(skb, g.thoff))
+	if (!flows || !came_again(skb, thoff))
 		return;
-	tuple_of(&tuple, skb, state->pf, g.thoff);
+	tuple_of(&tuple, skb, state->pf, thoff);
 	flow = cb_flow_find(flows, &tuple);
 	if (flow)
 		WRITE_ONCE(flow->again, READ_ONCE(flow->again) + 1);

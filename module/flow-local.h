@@ -18,8 +18,8 @@ void cb_flow_facts_of(struct cb_flow_facts *facts, const struct cb_ctx *ctx);
 void cb_flow_local_opened(const struct cb_ctx *ctx);
 
 /* PRE_ROUTING: a segment of a connection that the host knows, for a protected port;
- * its socket may be attached.  Takes what the hook has at hand anyway.  RCU.
+ * its socket may be attached.  thoff: TCP header, bytes from skb->data.  RCU.
  */
-void cb_flow_local_later(const struct sk_buff *skb, const struct nf_hook_state *state);
+void cb_flow_local_later(const struct sk_buff *skb, const struct nf_hook_state *state, int thoff);
 
 #endif

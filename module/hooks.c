@@ -83,11 +83,12 @@ static unsigned int carry_out(struct cb_ctx *ctx, struct cb_decision d)
 	}
 }
 
-static bool begin(struct cb_ctx *ctx, struct sk_buff *skb, const struct nf_hook_state *state)
+static bool begin(struct cb_ctx *ctx, struct cb_net *cbn, struct sk_buff *skb,
+		  const struct nf_hook_state *state)
 {
 	ctx->skb = skb;
 	ctx->state = state;
-	ctx->cbn = cb_net(state->net);
+	ctx->cbn = cbn;
 	ctx->redeeming = false;
 	ctx->requested = false;
 	return cb_parse_tuple(ctx);
@@ -130,11 +131,13 @@ static bool was_ruled(const struct cb_ctx *ctx)
 }
 
 /* The same, before it is known whose it is: what a rule spliced is not spliced twice. */
-static bool was_ruled_at(struct sk_buff *skb, const struct nf_hook_state *state)
+static bool was_ruled_at(struct cb_net *cbn, struct sk_buff *skb,
+			 const struct nf_hook_state *state)
 {
 	struct cb_ctx ctx CB_UNINITIALIZED;
 
-	return this_cpu_read(ruled.skb) == skb && begin(&ctx, skb, state) && was_ruled(&ctx);
+	return this_cpu_read(ruled.skb) == skb && begin(&ctx, cbn, skb, state) &&
+	       was_ruled(&ctx);
 }
 
 /* Only what was sent to this host.  A VRF runs PRE_ROUTING twice, first on the
@@ -170,14 +173,14 @@ static void let_softirq(bool stopped)
 }
 
 /* To a port that some service has. */
-static noinline unsigned int protect(struct sk_buff *skb, const struct nf_hook_state *state,
-				     enum cb_early early)
+static noinline unsigned int protect(struct cb_net *cbn, struct sk_buff *skb,
+				     const struct nf_hook_state *state, enum cb_early early)
 {
 	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
 	bool stopped;
 
-	if (!begin(&ctx, skb, state))
+	if (!begin(&ctx, cbn, skb, state))
 		return NF_ACCEPT;
 	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
 	if (!ctx.svc)
@@ -200,40 +203,84 @@ static noinline void ending(const struct nf_hook_state *state)
 }
 
 static unsigned int let_known(const struct sk_buff *skb, const struct nf_hook_state *state,
-			      u8 flags)
+			      int thoff, u8 flags)
 {
 	if (unlikely(flags & CB_TCP_FIN))
 		ending(state);
 	if (unlikely(READ_ONCE(cb_flow_local_used)))
-		cb_flow_local_later(skb, state);
+		cb_flow_local_later(skb, state, thoff);
 	return NF_ACCEPT;
 }
 
 /* Of a flow that is spliced?  -1: no. */
-static noinline int splice(struct cb_net *cbn, struct sk_buff *skb,
-			   const struct nf_hook_state *state)
+static int splice(struct cb_net *cbn, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	bool stopped = stop_softirq();
 	int verdict = NF_ACCEPT;
 
-	if (likely(!was_ruled_at(skb, state)))
+	if (likely(!was_ruled_at(cbn, skb, state)))
 		verdict = cb_splice_in(cbn, skb, state);
 	let_softirq(stopped);
 	return verdict;
 }
 
 /* No TCP segment, but perhaps an error that quotes one. */
-static unsigned int let_other(struct cb_net *cbn, struct sk_buff *skb, u8 pf)
+static noinline unsigned int quoting(struct cb_net *cbn, struct sk_buff *skb, u8 pf)
 {
-	unsigned int verdict;
-	bool stopped;
+	bool stopped = stop_softirq();
+	unsigned int verdict = cb_splice_icmp_in(cbn, skb, pf);
 
-	if (likely(!READ_ONCE(cbn->splicing)))
-		return NF_ACCEPT;
-	stopped = stop_softirq();
-	verdict = cb_splice_icmp_in(cbn, skb, pf);
 	let_softirq(stopped);
 	return verdict;
+}
+
+/* An ACK to a port that some service has. */
+static noinline unsigned int acknowledge(struct cb_net *cbn, struct sk_buff *skb,
+					 const struct nf_hook_state *state, struct cb_glance g)
+{
+	enum cb_early early = cb_demux_early(skb, state, g.thoff);
+
+	if (early == CB_EARLY_KNOWN)
+		return let_known(skb, state, g.thoff, g.flags);
+	return protect(cbn, skb, state, early);
+}
+
+static unsigned int to_port(struct cb_net *cbn, struct sk_buff *skb,
+			    const struct nf_hook_state *state, struct cb_glance g)
+{
+	if (!cb_table_has_port(cbn, g.dport) || !ours(skb, state))
+		return NF_ACCEPT;
+	if (cb_is_bare_ack(g.flags))
+		return acknowledge(cbn, skb, state, g);
+	return protect(cbn, skb, state, CB_EARLY_NONE);
+}
+
+/* To a port that spliced flows have. */
+static noinline unsigned int to_spliced(struct cb_net *cbn, struct sk_buff *skb,
+					const struct nf_hook_state *state, struct cb_glance g)
+{
+	int spliced = ours(skb, state) ? splice(cbn, skb, state) : -1;
+
+	return spliced < 0 ? to_port(cbn, skb, state, g) : spliced;
+}
+
+/* What is called is called last, so that most segments of a host need no stack. */
+static __always_inline unsigned int seen_by_hook(struct cb_net *cbn, struct sk_buff *skb,
+						 const struct nf_hook_state *state,
+						 struct cb_glance g)
+{
+	if (g.what != CB_GLANCE_TCP)
+		return likely(!READ_ONCE(cbn->splicing)) ? NF_ACCEPT :
+							   quoting(cbn, skb, state->pf);
+	if (unlikely(cb_splice_has_port(cbn, g.dport)))
+		return to_spliced(cbn, skb, state, g);
+	return to_port(cbn, skb, state, g);
+}
+
+static noinline unsigned int unseen(struct cb_net *cbn, struct sk_buff *skb,
+				    const struct nf_hook_state *state)
+{
+	return seen_by_hook(cbn, skb, state, cb_parse_closely(skb, state->pf));
 }
 
 /* Named outside only to be found in a list of hooks (resume.c). */
@@ -241,23 +288,10 @@ unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
 	struct cb_glance g = cb_parse_glance(skb, state->pf);
-	enum cb_early early = CB_EARLY_NONE;
-	int spliced;
 
-	if (!g.tcp)
-		return let_other(priv, skb, state->pf);
-	if (cb_splice_has_port(priv, g.dport) && ours(skb, state)) {
-		spliced = splice(priv, skb, state);
-		if (spliced >= 0)
-			return spliced;
-	}
-	if (!cb_table_has_port(priv, g.dport) || !ours(skb, state))
-		return NF_ACCEPT;
-	if (cb_is_bare_ack(g.flags))
-		early = cb_demux_early(skb, state, g.thoff);
-	if (early == CB_EARLY_KNOWN)
-		return let_known(skb, state, g.flags);
-	return protect(skb, state, early);
+	if (unlikely(g.what == CB_GLANCE_UNSEEN))
+		return unseen(priv, skb, state);
+	return seen_by_hook(priv, skb, state, g);
 }
 
 static unsigned int by_rule(struct cb_ctx *ctx)
@@ -286,13 +320,13 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	unsigned int verdict;
 	bool stopped;
 
-	if (!ours(skb, state) || !begin(&ctx, skb, state))
+	if (!ours(skb, state) || !begin(&ctx, cb_net(state->net), skb, state))
 		return NF_ACCEPT;
 	if (cb_is_bare_ack(ctx.seg.flags))
 		early = cb_demux_early(skb, state, ctx.seg.thoff);
 	if (early == CB_EARLY_KNOWN)	/* our own hook, if it will see it, has the say */
 		return cb_table_has_port(ctx.cbn, ntohs(ctx.seg.tuple.dport)) ? NF_ACCEPT :
-			let_known(skb, state, ctx.seg.flags);
+			let_known(skb, state, ctx.seg.thoff, ctx.seg.flags);
 	ctx.requested = early == CB_EARLY_REQUEST;
 	ctx.svc = svc;
 	stopped = stop_softirq();
@@ -317,13 +351,14 @@ static struct cb_decision judge_diverted(struct cb_ctx *ctx)
 }
 
 /* Of no connection that was found early: an ACK may redeem. */
-static noinline unsigned int redeem(struct sk_buff *skb, const struct nf_hook_state *state)
+static noinline unsigned int redeem(struct cb_net *cbn, struct sk_buff *skb,
+				    const struct nf_hook_state *state)
 {
 	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
 	bool stopped;
 
-	if (skb->pkt_type != PACKET_HOST || !begin(&ctx, skb, state) ||
+	if (skb->pkt_type != PACKET_HOST || !begin(&ctx, cbn, skb, state) ||
 	    !cb_is_bare_ack(ctx.seg.flags))
 		return NF_ACCEPT;
 	ctx.svc = cb_service_delivery(ctx.cbn, skb, &ctx.seg.tuple);
@@ -337,21 +372,25 @@ static noinline unsigned int redeem(struct sk_buff *skb, const struct nf_hook_st
 	return verdict;
 }
 
+/* A SYN that we showed to connection tracking arrives?  (conntrack.c) */
+static noinline unsigned int arrived(struct cb_net *cbn, struct sk_buff *skb,
+				     const struct nf_hook_state *state)
+{
+	bool stopped = stop_softirq();
+	bool shown = cb_conntrack_delivered(skb, state);
+
+	let_softirq(stopped);
+	return shown ? NF_STOLEN : redeem(cbn, skb, state);
+}
+
 unsigned int cb_hooks_local_in(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
 {
-	bool shown, stopped;
-
 	if (skb->sk && likely(skb->sk->sk_state != TCP_LISTEN))
 		return NF_ACCEPT;
-	if (unlikely(skb->destructor && !skb->sk)) {
-		stopped = stop_softirq();
-		shown = cb_conntrack_delivered(skb, state);
-		let_softirq(stopped);
-		if (shown)
-			return NF_STOLEN;
-	}
-	return redeem(skb, state);
+	if (unlikely(skb->destructor && !skb->sk))
+		return arrived(priv, skb, state);
+	return redeem(priv, skb, state);
 }
 
 #define CB_FAMILIES	(CB_HOOKS / 2)

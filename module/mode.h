@@ -107,14 +107,21 @@ const struct cb_mode_ops *cb_mode_by_id(u8 mode);	/* mode.c; NULL: not built */
  * All return CB_R_NONE when the segment is in order.
  */
 /* What every segment of the host is asked for; small enough for a register. */
+enum cb_glance_what {
+	CB_GLANCE_OTHER,	/* not TCP, or no ports to see */
+	CB_GLANCE_TCP,
+	CB_GLANCE_UNSEEN,	/* look closely */
+};
+
 struct cb_glance {
 	int thoff;		/* TCP header, bytes from skb->data */
 	u16 dport;		/* host order */
 	u8 flags;		/* 0 if they cannot be seen */
-	bool tcp;		/* false: not TCP, or no ports to see */
+	u8 what;		/* enum cb_glance_what: is the rest valid? */
 };
 
 struct cb_glance cb_parse_glance(const struct sk_buff *skb, u8 pf);
+struct cb_glance cb_parse_closely(const struct sk_buff *skb, u8 pf);
 bool cb_parse_tuple(struct cb_ctx *ctx);	/* false: not TCP, or no ports to see */
 enum cb_reason cb_parse_header(struct cb_ctx *ctx);	/* FRAGMENT: first of several */
 enum cb_reason cb_parse_options(struct cb_ctx *ctx);

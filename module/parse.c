@@ -119,45 +119,63 @@ static int walk6(const struct sk_buff *skb, struct cb_tuple *t)
 	return tcp_offset6(skb);
 }
 
-static struct cb_glance seen(int thoff, const u8 *th, u8 flags)
+static struct cb_glance seen(unsigned int thoff, const u8 *th, u8 flags)
 {
 	return (struct cb_glance) {
 		.thoff = thoff,
 		.dport = cb_get_be16(th + offsetof(struct tcphdr, dest)),
 		.flags = flags,
-		.tcp = true,
+		.what = CB_GLANCE_TCP,
 	};
 }
 
-/* Where the header is not IPv4's, or not in one piece. */
-static noinline struct cb_glance glance_slow(const struct sk_buff *skb, u8 pf)
+#define NOT_TCP		((struct cb_glance){ .what = CB_GLANCE_OTHER })
+#define UNSEEN		((struct cb_glance){ .what = CB_GLANCE_UNSEEN })
+
+/**
+ * cb_parse_closely() - what cb_parse_glance() could not see
+ * @skb:	segment
+ * @pf:		protocol family of the hook
+ *
+ * Return: CB_GLANCE_TCP or CB_GLANCE_OTHER.
+ */
+noinline struct cb_glance cb_parse_closely(const struct sk_buff *skb, u8 pf)
 {
 	int thoff = pf == NFPROTO_IPV6 ? tcp_offset6(skb) : tcp_offset4(skb);
 	u8 buf[FLAGS_END];
 	const u8 *th;
 
 	if (thoff < 0)
-		return (struct cb_glance){ .tcp = false };
+		return NOT_TCP;
 	th = skb_header_pointer(skb, thoff, sizeof(buf), buf);
 	if (th)
 		return seen(thoff, th, th[FLAGS_END - 1]);
 	th = skb_header_pointer(skb, thoff, 4, buf);
-	return th ? seen(thoff, th, 0) : (struct cb_glance){ .tcp = false };
+	return th ? seen(thoff, th, 0) : NOT_TCP;
 }
 
+/* Calls nothing, so that a hook which looks no further needs no stack. */
 struct cb_glance cb_parse_glance(const struct sk_buff *skb, u8 pf)
 {
 	const struct iphdr *iph = (const struct iphdr *)skb->data;
-	int thoff;
+	unsigned int thoff = sizeof(struct ipv6hdr);
 
-	if (unlikely(pf != NFPROTO_IPV4))
-		return glance_slow(skb, pf);
-	if (iph->protocol != IPPROTO_TCP)
-		return (struct cb_glance){ .tcp = false };
-	thoff = iph->ihl * 4;
-	if (unlikely((iph->frag_off & htons(IP_OFFSET)) ||
-		     skb_headlen(skb) < thoff + FLAGS_END))
-		return glance_slow(skb, pf);
+	if (likely(pf == NFPROTO_IPV4)) {
+		if (iph->protocol != IPPROTO_TCP)
+			return NOT_TCP;
+		if (unlikely(iph->frag_off & htons(IP_OFFSET)))
+			return UNSEEN;
+		thoff = iph->ihl * 4;
+	} else {
+		u8 nexthdr = ((const struct ipv6hdr *)skb->data)->nexthdr;
+
+		if (nexthdr == IPPROTO_UDP || nexthdr == IPPROTO_ICMPV6)
+			return NOT_TCP;
+		if (unlikely(nexthdr != IPPROTO_TCP))
+			return UNSEEN;
+	}
+	if (unlikely(skb_headlen(skb) < thoff + FLAGS_END))
+		return UNSEEN;
 	return seen(thoff, skb->data + thoff, skb->data[thoff + FLAGS_END - 1]);
 }
 

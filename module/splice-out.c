@@ -281,14 +281,15 @@ static bool may_know(const struct cb_net *cbn, const struct sk_buff *skb, int th
 unsigned int cb_splice_post_routing(void *priv, struct sk_buff *skb,
 				    const struct nf_hook_state *state)
 {
-	struct cb_glance g = cb_parse_glance(skb, state->pf);
+	struct cb_glance g = cb_parse_closely(skb, state->pf);
+	bool tcp = g.what == CB_GLANCE_TCP;
 	struct cb_net *cbn = priv;
 	unsigned int verdict;
 
-	if (g.tcp && (made_here(skb) || !may_know(cbn, skb, g.thoff)))
+	if (tcp && (made_here(skb) || !may_know(cbn, skb, g.thoff)))
 		return NF_ACCEPT;
 	local_bh_disable();		/* NFQUEUE gives segments back in process context */
-	verdict = g.tcp ? from_server(cbn, skb, state) : cb_splice_icmp_out(cbn, skb, state->pf);
+	verdict = tcp ? from_server(cbn, skb, state) : cb_splice_icmp_out(cbn, skb, state->pf);
 	local_bh_enable();
 	return verdict;
 }
