@@ -204,32 +204,39 @@ static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
 	return ask_queue(d, ctx, sk);
 }
 
+/* Out of line: all but one SYN in 100 ms go without its stack. */
+static noinline void fill_dest(struct dest *d, struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
+
+	*d = (struct dest) {
+		.net_cookie = ctx->state->net->net_cookie,
+		.daddr = t->daddr,
+		.dport = t->dport,
+		.family = t->family,
+		.ifindex = ctx->state->in->ifindex,
+		.sdif = sdif_of(ctx),
+		.room = U32_MAX,
+		.until_ms = ctx->now_ms + DEST_LIFE_MS,
+	};
+	d->reason = ask_host(d, ctx);
+}
+
 static struct dest *find_dest(struct cb_ctx *ctx)
 {
 	const struct cb_tuple *t = &ctx->seg.tuple;
-	u64 net_cookie = ctx->state->net->net_cookie;
 	int ifindex = ctx->state->in->ifindex;
 	u32 port = be16_to_cpu(t->dport);
 	struct dest *d;
 
 	d = this_cpu_ptr(&dests[(be32_to_cpu(t->daddr.a[0] ^ t->daddr.a[3]) ^ port ^ ifindex) %
 				DEST_SLOTS]);
-	if (d->net_cookie == net_cookie && d->daddr.q[0] == t->daddr.q[0] &&
-	    d->daddr.q[1] == t->daddr.q[1] && d->dport == t->dport &&
-	    d->family == t->family && d->ifindex == ifindex &&
-	    ctx->now_ms < d->until_ms && d->room && d->sdif == sdif_of(ctx))
+	if (likely(d->net_cookie == ctx->state->net->net_cookie &&
+		   d->daddr.q[0] == t->daddr.q[0] && d->daddr.q[1] == t->daddr.q[1] &&
+		   d->dport == t->dport && d->family == t->family && d->ifindex == ifindex &&
+		   ctx->now_ms < d->until_ms && d->room && d->sdif == sdif_of(ctx)))
 		return d;
-	*d = (struct dest) {
-		.net_cookie = net_cookie,
-		.daddr = t->daddr,
-		.dport = t->dport,
-		.family = t->family,
-		.ifindex = ifindex,
-		.sdif = sdif_of(ctx),
-		.room = U32_MAX,
-		.until_ms = ctx->now_ms + DEST_LIFE_MS,
-	};
-	d->reason = ask_host(d, ctx);
+	fill_dest(d, ctx);
 	return d;
 }
 
