@@ -7,6 +7,7 @@
  * Owns nothing.  Each part stands for itself, with its own header; none uses what
  * is static in another.
  */
+#include "keys.c"
 #include "segment.c"
 #include "options.c"
 #include "rows.c"
@@ -15,6 +16,7 @@
 #include "handshake.c"
 #include "lane.c"
 
+#include "service.c"
 #include "stats.c"
 #include "gate.c"
 #include "parse.c"
