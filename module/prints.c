@@ -77,6 +77,8 @@ static u16 *match(struct cb_prints_bucket *b, u64 print)
 {
 	unsigned int i;
 
+	if (!READ_ONCE(b->used))	/* most of a set that is far from full */
+		return NULL;
 #pragma GCC unroll 12
 	for (i = 0; i < CB_PRINTS_PLACES; i++)
 		if (READ_ONCE(b->print[i]) == print)

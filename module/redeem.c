@@ -101,6 +101,15 @@ static void give_up(struct cb_net *cbn, struct cb_recent *recent)
 	recent->one[0] = recent->one[--recent->n];
 }
 
+/* In a tick; the timer may be waiting for an older one. */
+static void look_soon(struct timer_list *timer)
+{
+	unsigned long soon = jiffies + 1;
+
+	if (!timer_pending(timer) || time_after(READ_ONCE(timer->expires), soon))
+		timer_reduce(timer, soon);
+}
+
 static void remember(const struct cb_ctx *ctx)
 {
 	struct cb_recent *recent = this_cpu_ptr(ctx->cbn->redeem.recent);
@@ -114,7 +123,7 @@ static void remember(const struct cb_ctx *ctx)
 	one->since_ms = ctx->now_ms;
 	one->tuple = ctx->seg.tuple;
 	cb_demux_devices(ctx, &one->dif, &one->sdif);
-	timer_reduce(&recent->timer, jiffies + 1);	/* it may wait for an older one */
+	look_soon(&recent->timer);
 }
 
 /* Once an epoch somebody is told. */
