@@ -18,51 +18,57 @@
 #include <net/route.h>
 #include <net/tcp.h>
 #include "demux.h"
+#include "established.h"
 
-/* The ends of a segment, as they stand in it. */
-struct ends {
-	const void *saddr, *daddr;	/* in_addr or in6_addr */
-	__be16 sport, dport;
-};
+static struct cb_ends ends_of(const struct cb_ctx *ctx)
+{
+	const struct cb_tuple *t = &ctx->seg.tuple;
 
-/* What sockets are bound to.  Bridge netfilter runs PRE_ROUTING while the segment is
- * still the bridge's: the device that it will have come by is known to the hook alone.
+	return (struct cb_ends) {
+		.saddr = &t->saddr,
+		.daddr = &t->daddr,
+		.sport = t->sport,
+		.dport = t->dport,
+		.family = t->family,
+		.state = ctx->state,
+		.skb = ctx->skb,
+	};
+}
+
+/* Of a tuple whose segment has gone on. */
+static struct cb_ends ends_without_skb(const struct cb_tuple *t, int dif, int sdif)
+{
+	return (struct cb_ends) {
+		.saddr = &t->saddr,
+		.daddr = &t->daddr,
+		.sport = t->sport,
+		.dport = t->dport,
+		.family = t->family,
+		.dif = dif,
+		.sdif = sdif,
+	};
+}
+
+u32 cb_demux_tuple_hash(struct net *net, const struct cb_tuple *t)
+{
+	struct cb_ends e = ends_without_skb(t, 0, 0);
+
+	return cb_established_hash(net, &e);
+}
+
+/**
+ * cb_demux_hash() - of the tuple, as the host's table of connections has it
+ * @ctx:	tuple parsed
+ *
+ * Keyed by a secret of the host.  Computed once a hook.
  */
-static int device_of(const struct nf_hook_state *state, const struct sk_buff *skb)
+u32 cb_demux_hash(struct cb_ctx *ctx)
 {
-#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
-	if (unlikely(nf_bridge_info_exists(skb)))
-		return state->in->ifindex;
-#endif
-	return state->pf == NFPROTO_IPV6 ? inet6_iif(skb) : inet_iif(skb);
-}
-
-static struct sock *established4(struct net *net, const struct ends *e, int dif, int sdif)
-{
-	return __inet_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
-					 *(const __be32 *)e->saddr, e->sport,
-					 *(const __be32 *)e->daddr, ntohs(e->dport),
-					 dif, sdif);
-}
-
-static struct sock *established6(struct net *net, const struct ends *e, int dif, int sdif)
-{
-#if IS_ENABLED(CONFIG_IPV6)
-	return __inet6_lookup_established(net, net->ipv4.tcp_death_row.hashinfo,
-					  e->saddr, e->sport, e->daddr, ntohs(e->dport),
-					  dif, sdif);
-#else
-	return NULL;
-#endif
-}
-
-/* Referenced, or NULL. */
-static struct sock *established(const struct nf_hook_state *state, const struct sk_buff *skb,
-				const struct ends *e)
-{
-	if (state->pf == NFPROTO_IPV6)
-		return established6(state->net, e, device_of(state, skb), inet6_sdif(skb));
-	return established4(state->net, e, device_of(state, skb), inet_sdif(skb));
+	if (!ctx->hash.known) {
+		ctx->hash.value = cb_demux_tuple_hash(ctx->state->net, &ctx->seg.tuple);
+		ctx->hash.known = true;
+	}
+	return ctx->hash.value;
 }
 
 /**
@@ -71,16 +77,12 @@ static struct sock *established(const struct nf_hook_state *state, const struct 
  *
  * TIME_WAIT and NEW_SYN_RECV count: any entry blocks a child of ours.
  */
-bool cb_demux_established(const struct cb_ctx *ctx)
+bool cb_demux_established(struct cb_ctx *ctx)
 {
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
-	struct sock *sk = established(ctx->state, ctx->skb, &e);
+	u32 hash = cb_demux_hash(ctx);
+	struct cb_ends e = ends_of(ctx);
 
-	if (!sk)
-		return false;
-	sock_gen_put(sk);
-	return true;
+	return cb_established_find(ctx->state->net, &e, hash);
 }
 
 /**
@@ -91,37 +93,24 @@ bool cb_demux_established(const struct cb_ctx *ctx)
  */
 void cb_demux_devices(const struct cb_ctx *ctx, int *dif, int *sdif)
 {
-	*dif = device_of(ctx->state, ctx->skb);
-	*sdif = ctx->state->pf == NFPROTO_IPV6 ? inet6_sdif(ctx->skb) : inet_sdif(ctx->skb);
-}
-
-/* Of a segment that has gone on: referenced, or NULL. */
-static struct sock *of_tuple(struct net *net, const struct cb_tuple *t, int dif, int sdif)
-{
-	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
-
-	if (t->family == AF_INET6)
-		return established6(net, &e, dif, sdif);
-	return established4(net, &e, dif, sdif);
+	*dif = cb_established_dif(ctx->state, ctx->skb);
+	*sdif = cb_established_sdif(ctx->state, ctx->skb);
 }
 
 /**
  * cb_demux_has_tuple() - has a segment that has gone on found a connection, or made it?
  * @net:	namespace
  * @t:		tuple
+ * @hash:	cb_demux_hash() of it
  * @dif:	as cb_demux_devices() said
  * @sdif:	likewise
  */
-bool cb_demux_has_tuple(struct net *net, const struct cb_tuple *t, int dif, int sdif)
+bool cb_demux_has_tuple(struct net *net, const struct cb_tuple *t, u32 hash, int dif, int sdif)
 {
-	struct sock *sk = of_tuple(net, t, dif, sdif);
-	bool found;
+	struct cb_ends e = ends_without_skb(t, dif, sdif);
+	const struct sock *sk = cb_established_find(net, &e, hash);
 
-	if (!sk)
-		return false;
-	found = sk->sk_state != TCP_NEW_SYN_RECV;
-	sock_gen_put(sk);
-	return found;
+	return sk && READ_ONCE(sk->sk_state) != TCP_NEW_SYN_RECV;
 }
 
 static bool early_demux_allowed(const struct net *net, const struct sk_buff *skb)
@@ -163,39 +152,58 @@ static bool answers_another(const struct sock *sk, const struct tcphdr *th)
 	       ntohl(th->ack_seq) != tcp_rsk(inet_reqsk((struct sock *)sk))->snt_isn + 1;
 }
 
-/**
- * cb_demux_early() - is this of a connection that the host knows?
- * @skb:	ACK, neither SYN nor RST, at PRE_ROUTING
- * @state:	of the hook
- * @thoff:	TCP header, bytes from skb->data
- *
- * It may leave with its socket attached (early demultiplexing).  What the stack would reset,
- * as it answers none of its SYN-ACKs, may answer one of ours (engagement `auto`).
- */
-noinline enum cb_early cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state,
-				      int thoff)
+/* Of an ACK whose TCP header is @th. */
+static struct cb_ends ends_in(const struct sk_buff *skb, const struct nf_hook_state *state,
+			      const struct tcphdr *th)
 {
-	const struct tcphdr *th;
-	struct tcphdr buf;
-	struct ends e;
-	struct sock *sk;
-	bool another;
+	struct cb_ends e = {
+		.sport = th->source,
+		.dport = th->dest,
+		.family = AF_INET,
+		.state = state,
+		.skb = skb,
+	};
 
-	if (skb->sk)
-		return CB_EARLY_KNOWN;
-	th = skb_header_pointer(skb, thoff, sizeof(buf), &buf);
-	if (!th)
-		return CB_EARLY_NONE;
-	e.sport = th->source;
-	e.dport = th->dest;
 	if (state->pf == NFPROTO_IPV6) {
+		e.family = AF_INET6;
 		e.saddr = &ipv6_hdr(skb)->saddr;
 		e.daddr = &ipv6_hdr(skb)->daddr;
 	} else {
 		e.saddr = &ip_hdr(skb)->saddr;
 		e.daddr = &ip_hdr(skb)->daddr;
 	}
-	sk = established(state, skb, &e);
+	return e;
+}
+
+/**
+ * cb_demux_early() - is this of a connection that the host knows?
+ * @skb:	ACK, neither SYN nor RST, at PRE_ROUTING
+ * @state:	of the hook
+ * @thoff:	TCP header, bytes from skb->data
+ * @hash:	set to cb_demux_hash() of its tuple, unless it is known
+ *
+ * It may leave with its socket attached (early demultiplexing).  What the stack would reset,
+ * as it answers none of its SYN-ACKs, may answer one of ours (engagement `auto`).
+ */
+enum cb_early cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state,
+			     int thoff, struct cb_hash *hash)
+{
+	struct cb_ends e CB_UNINITIALIZED;
+	struct tcphdr buf CB_UNINITIALIZED;
+	const struct tcphdr *th;
+	struct sock *sk;
+	bool another;
+
+	hash->known = false;
+	if (skb->sk)
+		return CB_EARLY_KNOWN;
+	th = skb_header_pointer(skb, thoff, sizeof(buf), &buf);
+	if (!th)
+		return CB_EARLY_NONE;
+	e = ends_in(skb, state, th);
+	hash->value = cb_established_hash(state->net, &e);
+	hash->known = true;
+	sk = cb_established_get(state->net, &e, hash->value);
 	if (!sk)
 		return CB_EARLY_NONE;
 	if (attach(state, skb, sk))
@@ -212,11 +220,10 @@ noinline enum cb_early cb_demux_early(struct sk_buff *skb, const struct nf_hook_
  * A SYN was answered with a cookie and, after the release, once more by the stack; the client
  * took the cookie.  A full socket is never touched.
  */
-void cb_demux_forget_request(const struct cb_ctx *ctx)
+void cb_demux_forget_request(struct cb_ctx *ctx)
 {
-	const struct cb_tuple *t = &ctx->seg.tuple;
-	struct ends e = { &t->saddr, &t->daddr, t->sport, t->dport };
-	struct sock *sk = established(ctx->state, ctx->skb, &e);
+	struct cb_ends e = ends_of(ctx);
+	struct sock *sk = cb_established_get(ctx->state->net, &e, cb_demux_hash(ctx));
 
 	if (!sk)
 		return;
@@ -234,7 +241,8 @@ static struct sock *find_listener4(const struct cb_ctx *ctx)
 	return __inet_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, ctx->skb,
 				      ctx->seg.thlen, t->saddr.a[0], t->sport,
 				      t->daddr.a[0], ntohs(t->dport),
-				      device_of(ctx->state, ctx->skb), inet_sdif(ctx->skb));
+				      cb_established_dif(ctx->state, ctx->skb),
+				      inet_sdif(ctx->skb));
 }
 
 static struct sock *find_listener6(const struct cb_ctx *ctx)
@@ -246,7 +254,8 @@ static struct sock *find_listener6(const struct cb_ctx *ctx)
 	return inet6_lookup_listener(net, net->ipv4.tcp_death_row.hashinfo, ctx->skb,
 				     ctx->seg.thlen, &t->saddr.in6, t->sport,
 				     &t->daddr.in6, ntohs(t->dport),
-				     device_of(ctx->state, ctx->skb), inet6_sdif(ctx->skb));
+				     cb_established_dif(ctx->state, ctx->skb),
+				     inet6_sdif(ctx->skb));
 #else
 	return NULL;
 #endif
@@ -294,13 +303,11 @@ struct sock *cb_demux_listener(const struct cb_ctx *ctx)
 
 bool cb_demux_tuple_known(const struct cb_ctx *ctx)
 {
-	struct sock *sk = of_tuple(ctx->state->net, &ctx->seg.tuple, ctx->state->in->ifindex,
-				   ctx->dress.sdif);
+	struct cb_ends e = ends_without_skb(&ctx->seg.tuple, ctx->state->in->ifindex,
+					    ctx->dress.sdif);
+	struct net *net = ctx->state->net;
 
-	if (!sk)
-		return false;
-	sock_gen_put(sk);
-	return true;
+	return cb_established_find(net, &e, cb_established_hash(net, &e));
 }
 
 /* Without a segment, a SO_REUSEPORT group chooses by the tuple's hash. */

@@ -11,11 +11,14 @@
 struct sock;
 
 /* Is the tuple in the established hash, in whatever state? */
-bool cb_demux_established(const struct cb_ctx *ctx);
+bool cb_demux_established(struct cb_ctx *ctx);
+/* Its hash there, keyed by the host. */
+u32 cb_demux_hash(struct cb_ctx *ctx);
+u32 cb_demux_tuple_hash(struct net *net, const struct cb_tuple *t);
 
 /* The same, later: of a tuple and the devices that its segment came by. */
 void cb_demux_devices(const struct cb_ctx *ctx, int *dif, int *sdif);
-bool cb_demux_has_tuple(struct net *net, const struct cb_tuple *t, int dif, int sdif);
+bool cb_demux_has_tuple(struct net *net, const struct cb_tuple *t, u32 hash, int dif, int sdif);
 
 enum cb_early {
 	CB_EARLY_NONE,
@@ -24,10 +27,11 @@ enum cb_early {
 };
 
 /* Whose ACK is this?  PRE_ROUTING. */
-enum cb_early cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state, int thoff);
+enum cb_early cb_demux_early(struct sk_buff *skb, const struct nf_hook_state *state,
+			     int thoff, struct cb_hash *hash);
 
 /* A cookie opened for the tuple of an embryonic connection: drop the latter. */
-void cb_demux_forget_request(const struct cb_ctx *ctx);
+void cb_demux_forget_request(struct cb_ctx *ctx);
 
 /* Who listens? NULL, or a TCP_LISTEN socket, valid until rcu_read_unlock(). */
 struct sock *cb_demux_listener(const struct cb_ctx *ctx);

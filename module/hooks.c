@@ -91,6 +91,7 @@ static bool begin(struct cb_ctx *ctx, struct cb_net *cbn, struct sk_buff *skb,
 	ctx->cbn = cbn;
 	ctx->redeeming = false;
 	ctx->requested = false;
+	ctx->hash.known = false;
 	return cb_parse_tuple(ctx);
 }
 
@@ -174,7 +175,8 @@ static void let_softirq(bool stopped)
 
 /* To a port that some service has. */
 static noinline unsigned int protect(struct cb_net *cbn, struct sk_buff *skb,
-				     const struct nf_hook_state *state, enum cb_early early)
+				     const struct nf_hook_state *state, enum cb_early early,
+				     struct cb_hash hash)
 {
 	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
@@ -186,6 +188,7 @@ static noinline unsigned int protect(struct cb_net *cbn, struct sk_buff *skb,
 	if (!ctx.svc)
 		return NF_ACCEPT;
 	ctx.requested = early == CB_EARLY_REQUEST;
+	ctx.hash = hash;
 	stopped = stop_softirq();
 	if (!was_ruled(&ctx))
 		verdict = pre_routing(&ctx);
@@ -238,11 +241,12 @@ static noinline unsigned int quoting(struct cb_net *cbn, struct sk_buff *skb, u8
 static noinline unsigned int acknowledge(struct cb_net *cbn, struct sk_buff *skb,
 					 const struct nf_hook_state *state, struct cb_glance g)
 {
-	enum cb_early early = cb_demux_early(skb, state, g.thoff);
+	struct cb_hash hash;
+	enum cb_early early = cb_demux_early(skb, state, g.thoff, &hash);
 
 	if (early == CB_EARLY_KNOWN)
 		return let_known(skb, state, g.thoff, g.flags);
-	return protect(cbn, skb, state, early);
+	return protect(cbn, skb, state, early, hash);
 }
 
 static unsigned int to_port(struct cb_net *cbn, struct sk_buff *skb,
@@ -252,7 +256,7 @@ static unsigned int to_port(struct cb_net *cbn, struct sk_buff *skb,
 		return NF_ACCEPT;
 	if (cb_is_bare_ack(g.flags))
 		return acknowledge(cbn, skb, state, g);
-	return protect(cbn, skb, state, CB_EARLY_NONE);
+	return protect(cbn, skb, state, CB_EARLY_NONE, (struct cb_hash){});
 }
 
 /* To a port that spliced flows have. */
@@ -323,7 +327,7 @@ unsigned int cb_hooks_rule(struct sk_buff *skb, const struct nf_hook_state *stat
 	if (!ours(skb, state) || !begin(&ctx, cb_net(state->net), skb, state))
 		return NF_ACCEPT;
 	if (cb_is_bare_ack(ctx.seg.flags))
-		early = cb_demux_early(skb, state, ctx.seg.thoff);
+		early = cb_demux_early(skb, state, ctx.seg.thoff, &ctx.hash);
 	if (early == CB_EARLY_KNOWN)	/* our own hook, if it will see it, has the say */
 		return cb_table_has_port(ctx.cbn, ntohs(ctx.seg.tuple.dport)) ? NF_ACCEPT :
 			let_known(skb, state, ctx.seg.thoff, ctx.seg.flags);

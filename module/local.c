@@ -60,7 +60,7 @@ static struct cb_decision ask_listener(const struct cb_ctx *ctx, const struct so
 }
 
 /* Its connection may have been made since the segment was looked for (deliver()). */
-static struct cb_decision replayed(const struct cb_ctx *ctx)
+static struct cb_decision replayed(struct cb_ctx *ctx)
 {
 	if (cb_demux_established(ctx))
 		return cb_decide(CB_PASS, CB_R_NONE);

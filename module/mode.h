@@ -42,6 +42,12 @@ struct cb_dress {
 #define CB_UNINITIALIZED
 #endif
 
+/* Of a tuple: demux.c. */
+struct cb_hash {
+	u32 value;
+	bool known;				/* computed? */
+};
+
 struct cb_ctx {
 	struct sk_buff *skb;
 	const struct nf_hook_state *state;	/* net, in, out, hook */
@@ -52,6 +58,7 @@ struct cb_ctx {
 	enum cb_reason header;			/* of the fixed TCP header: NONE or BAD_HEADER */
 	bool redeeming;				/* a cookie opened: honoured even by `observe` */
 	bool requested;				/* ACK that a request sock has, but not for it */
+	struct cb_hash hash;			/* for cb_demux_hash() */
 	struct cb_segment seg;
 	struct cb_policy policy;
 	struct cb_dress dress;

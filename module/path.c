@@ -20,6 +20,7 @@
 #include "stats.c"
 #include "gate.c"
 #include "parse.c"
+#include "established.c"
 #include "demux.c"
 #include "offer.c"
 #include "build.c"

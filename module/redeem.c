@@ -48,7 +48,7 @@ static void confirm(struct cb_net *cbn, u64 print, u32 at)
 /* Is the connection there? Then it is held for good. */
 static bool settled(struct cb_net *cbn, const struct cb_recent_one *one)
 {
-	if (!cb_demux_has_tuple(cbn->net, &one->tuple, one->dif, one->sdif))
+	if (!cb_demux_has_tuple(cbn->net, &one->tuple, one->hash, one->dif, one->sdif))
 		return false;
 	confirm(cbn, one->print, one->at);
 	return true;
@@ -110,7 +110,7 @@ static void look_soon(struct timer_list *timer)
 		timer_reduce(timer, soon);
 }
 
-static void remember(const struct cb_ctx *ctx)
+static void remember(struct cb_ctx *ctx)
 {
 	struct cb_recent *recent = this_cpu_ptr(ctx->cbn->redeem.recent);
 	struct cb_recent_one *one;
@@ -122,6 +122,7 @@ static void remember(const struct cb_ctx *ctx)
 	one->at = ctx->print_at;
 	one->since_ms = ctx->now_ms;
 	one->tuple = ctx->seg.tuple;
+	one->hash = cb_demux_hash(ctx);
 	cb_demux_devices(ctx, &one->dif, &one->sdif);
 	look_soon(&recent->timer);
 }

@@ -25,6 +25,7 @@ struct cb_ring;
 struct cb_recent_one {
 	u64 print;
 	u32 at;				/* where the set holds it */
+	u32 hash;			/* of the tuple: cb_demux_hash() */
 	u64 since_ms;			/* CLOCK_MONOTONIC */
 	struct cb_tuple tuple;
 	int dif, sdif;			/* devices that sockets may be bound to */
