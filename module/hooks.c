@@ -99,8 +99,21 @@ static bool begin(struct cb_ctx *ctx, struct cb_net *cbn, struct sk_buff *skb,
 static bool prepare(struct cb_ctx *ctx)
 {
 	ctx->ring = rcu_dereference(ctx->cbn->ring);
+	ctx->memo = NULL;
 	ctx->now_ms = cb_now_ms();
 	return ctx->ring;
+}
+
+/* The same at LOCAL_IN. */
+static bool prepare_again(struct cb_ctx *ctx)
+{
+	ctx->ring = rcu_dereference(ctx->cbn->ring);
+	if (!ctx->ring)
+		return false;
+	ctx->memo = NULL;
+	if (!cb_judge_again(ctx))
+		ctx->now_ms = cb_now_ms();
+	return true;
 }
 
 /* A rule outranks mark and address, so what a rule let pass on this CPU is not
@@ -369,7 +382,7 @@ static noinline unsigned int redeem(struct cb_net *cbn, struct sk_buff *skb,
 	if (!ctx.svc || !ctx.svc->ops->deliver)
 		return NF_ACCEPT;
 	stopped = stop_softirq();
-	if (prepare(&ctx))
+	if (prepare_again(&ctx))
 		verdict = carry_out(&ctx, skb->sk ? judge_diverted(&ctx) :
 						    cb_judge_delivery(&ctx));
 	let_softirq(stopped);

@@ -3,13 +3,19 @@
  * What is to become of a segment: the order in which the pure core, the mode and
  * the host are asked.
  *
- * Owns no state.  Invariant: nothing is sent, dropped, changed or counted here, but that
- * a reset makes the embryonic cache forget; what is returned says what to do and why.
+ * Owns each CPU's memos of cookies that it has just opened, chosen by the cookie, which
+ * nobody else can choose (memo.c).  Invariant: nothing is sent, dropped, changed or counted
+ * here, but that a reset makes the embryonic cache forget; what is returned says what to do
+ * and why.
  * Called by hooks.c with BH off, under rcu_read_lock(); the service of ctx is set, ring
  * and time too.
  */
+#include <linux/jiffies.h>
+#include <linux/percpu.h>
 #include <net/tcp.h>
+#include "demux.h"
 #include "embryonic.h"
+#include "memo.h"
 #include "mode.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -64,6 +70,54 @@ static struct cb_decision judge_invalid(struct cb_ctx *ctx, enum cb_reason reaso
 	}
 }
 
+#define MEMOS	16u	/* of segments that are received in one list, and go on together */
+
+static DEFINE_PER_CPU(struct cb_memo, memos[MEMOS]);
+
+static struct cb_memo *memo_of(const struct cb_ctx *ctx)
+{
+	return this_cpu_ptr(&memos[ctx->seg.ack % MEMOS]);
+}
+
+static void keep_memo(struct cb_ctx *ctx)
+{
+	struct cb_memo *m = memo_of(ctx);
+
+	m->ring = ctx->ring->number;
+	m->tick = jiffies;
+	m->now_ms = ctx->now_ms;
+	m->hash = cb_demux_hash(ctx);
+	cb_memo_keep(m, &ctx->seg, &ctx->opened);
+}
+
+/**
+ * cb_judge_again() - has this CPU opened the segment's cookie in this very tick?
+ * @ctx:	tuple and ring are set
+ *
+ * Context: LOCAL_IN, BH off.  Return: if it has, true, and time and hash are what they
+ * were; whether the options are is asked later.
+ */
+bool cb_judge_again(struct cb_ctx *ctx)
+{
+	const struct cb_memo *m = memo_of(ctx);
+
+	if (!cb_memo_fits(m, &ctx->seg, ctx->ring->number, jiffies))
+		return false;
+	ctx->memo = m;
+	ctx->now_ms = m->now_ms;
+	ctx->hash.value = m->hash;
+	ctx->hash.known = true;
+	return true;
+}
+
+static bool remembers(struct cb_ctx *ctx)
+{
+	if (!ctx->memo || !cb_memo_fits_options(ctx->memo, &ctx->seg.opt))
+		return false;
+	ctx->opened = ctx->memo->opened;
+	return true;
+}
+
 struct cb_decision cb_judge_cookie(struct cb_ctx *ctx)
 {
 	enum cb_reason reason = cb_parse_options(ctx);
@@ -71,6 +125,8 @@ struct cb_decision cb_judge_cookie(struct cb_ctx *ctx)
 
 	if (reason != CB_R_NONE)
 		return cb_decide(CB_DROP, reason);
+	if (remembers(ctx))
+		return cb_decide(CB_REDEEM, CB_R_COOKIE_ACCEPTED);
 	d = ctx->svc->ops->sealed_by(ctx);
 	if (d.action != CB_ANSWER)
 		return d;
@@ -102,6 +158,8 @@ static struct cb_decision judge_ack(struct cb_ctx *ctx)
 	struct cb_decision reset;
 
 	if (d.action == CB_REDEEM) {
+		if (ctx->svc->ops->deliver)
+			keep_memo(ctx);
 		ctx->redeeming = true;
 		return ctx->svc->ops->opened(ctx);
 	}

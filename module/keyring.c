@@ -16,6 +16,7 @@
  * see whole rings only.  One callback exists: ring_work, armed only while
  * ring_running, cancelled for good in cb_keyring_exit().
  */
+#include <linux/atomic.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/random.h>
@@ -79,8 +80,10 @@ static void arm(struct cb_net *cbn)
 
 void cb_keyring_publish(struct cb_net *cbn, struct cb_ring *ring)
 {
+	static atomic64_t published;
 	struct cb_ring *old;
 
+	ring->number = atomic64_inc_return(&published);
 	ring->cluster = cbn->master[0].clock == CB_CLOCK_WALL;
 	old = rcu_replace_pointer(cbn->ring, ring, lockdep_is_held(&cbn->lock));
 	if (old)

@@ -65,6 +65,7 @@ struct cb_slot {
  */
 struct cb_ring {
 	struct rcu_head rcu;
+	u64 number;		/* of all rings that were ever published; from 1 on */
 	struct cb_slot slot[CB_RING_SLOTS];
 	u32 epoch;		/* current when published */
 	bool cluster;		/* wall clock: also accept a neighbour's next */

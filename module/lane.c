@@ -89,13 +89,6 @@ static struct cb_embryo *place_of(struct cb_lane *lane, u32 hash, unsigned int w
 	return &lane->place[i];
 }
 
-static bool same_tuple(const struct cb_tuple *a, const struct cb_tuple *b)
-{
-	return a->saddr.q[0] == b->saddr.q[0] && a->saddr.q[1] == b->saddr.q[1] &&
-	       a->daddr.q[0] == b->daddr.q[0] && a->daddr.q[1] == b->daddr.q[1] &&
-	       a->sport == b->sport && a->dport == b->dport && a->family == b->family;
-}
-
 struct cb_embryo *cb_lane_find(struct cb_lane *lane, u32 hash, const struct cb_tuple *tuple)
 {
 	struct cb_embryo *e;
@@ -103,7 +96,7 @@ struct cb_embryo *cb_lane_find(struct cb_lane *lane, u32 hash, const struct cb_t
 
 	for (way = 0; way < 2; way++) {
 		e = place_of(lane, hash, way);
-		if (e->ring && same_tuple(&e->tuple, tuple))
+		if (e->ring && cb_tuple_equal(&e->tuple, tuple))
 			return e;
 	}
 	return NULL;

@@ -9,7 +9,7 @@
  *	LOCAL_IN     hooks.c: parse -> service -> ops->deliver()
  *
  * Nothing is carried from PRE_ROUTING to LOCAL_IN (list receive, NFQUEUE): an
- * opened cookie is opened again there.
+ * opened cookie is opened again there, which memo.c makes cheap.
  */
 #ifndef CB_MODE_H
 #define CB_MODE_H
@@ -48,12 +48,15 @@ struct cb_hash {
 	bool known;				/* computed? */
 };
 
+struct cb_memo;
+
 struct cb_ctx {
 	struct sk_buff *skb;
 	const struct nf_hook_state *state;	/* net, in, out, hook */
 	struct cb_net *cbn;
 	const struct cb_service *svc;
 	const struct cb_ring *ring;
+	const struct cb_memo *memo;		/* LOCAL_IN: of an opening before, or NULL */
 	u64 now_ms;				/* CLOCK_MONOTONIC */
 	enum cb_reason header;			/* of the fixed TCP header: NONE or BAD_HEADER */
 	bool redeeming;				/* a cookie opened: honoured even by `observe` */
@@ -143,6 +146,8 @@ static inline bool cb_is_bare_ack(u8 flags)
 /* judge.c: BH off; of a segment at PRE_ROUTING, and at LOCAL_IN. */
 struct cb_decision cb_judge(struct cb_ctx *ctx);
 struct cb_decision cb_judge_delivery(struct cb_ctx *ctx);
+/* At LOCAL_IN, before that: was it opened just now? */
+bool cb_judge_again(struct cb_ctx *ctx);
 /* Does this ACK of no known connection open a cookie?  Fills ctx->opened. */
 struct cb_decision cb_judge_cookie(struct cb_ctx *ctx);
 

@@ -14,6 +14,7 @@
 #include "cookie.c"
 #include "flowcookie.c"
 #include "handshake.c"
+#include "memo.c"
 #include "lane.c"
 
 #include "service.c"

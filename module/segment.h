@@ -30,6 +30,13 @@ struct cb_tuple {
 	u8 family;		/* AF_INET or AF_INET6 */
 };
 
+static inline bool cb_tuple_equal(const struct cb_tuple *a, const struct cb_tuple *b)
+{
+	return a->saddr.q[0] == b->saddr.q[0] && a->saddr.q[1] == b->saddr.q[1] &&
+	       a->daddr.q[0] == b->daddr.q[0] && a->daddr.q[1] == b->daddr.q[1] &&
+	       a->sport == b->sport && a->dport == b->dport && a->family == b->family;
+}
+
 /* cb_options.has */
 #define CB_OPT_MSS		BIT(0)
 #define CB_OPT_WSCALE		BIT(1)

@@ -9,7 +9,7 @@ import dataclasses
 
 
 FAST = ("pure asan-options", "pure asan-segment", "pure asan-clock", "pure asan-keyring",
-        "pure asan-handshake", "pure asan-translate", "pure asan-profile")
+        "pure asan-handshake", "pure asan-memo", "pure asan-translate", "pure asan-profile")
 
 
 @dataclasses.dataclass
@@ -56,6 +56,10 @@ PURE = [
           "keys.c", "cpu_to_be32(epoch)", "cpu_to_be32(epoch & 0)"),
     fault("nonce-left-out", "what was sealed before a reboot opens after it", "pure asan-keyring",
           "keys.c", "nonce ? sizeof(in) : KDF_FIXED_LEN", "KDF_FIXED_LEN"),
+    fault("memo-of-another-ring", "what was opened is believed though its key is gone",
+          "pure asan-memo", "memo.c", "m->ring == ring && ", ""),
+    fault("memo-of-another-echo", "what was opened is believed of another segment",
+          "pure asan-memo", "memo.c", " &&\n	       m->tsecr == opt->tsecr;", ";"),
     fault("client-isn-not-bound", "a cookie opens for another client ISN", "fuzz cookie",
           "cookie.c", "tuple, cisn, epoch, tag)", "tuple, 0 & cisn, epoch, tag)"),
     fault("address-not-bound", "a cookie opens for another address", "fuzz cookie",
