@@ -19,11 +19,10 @@
  * packet can arm a timer any more), the timers, the memory.  A CPU that comes online
  * later has no keeper until the cache is made anew, and does without.
  */
-#include <linux/random.h>
-#include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
+#include "demux.h"
 #include "embryonic.h"
 #include "lane.h"
 #include "uapi/linux/cookiebox.h"
@@ -43,7 +42,6 @@ struct cb_keeper {
 struct cb_embryonic {
 	struct cb_net *cbn;
 	struct cb_gate *gate;	/* of SYN-ACKs sent again: has a rate of its own */
-	hsiphash_key_t key;
 	struct cb_keeper * __percpu *keeper;	/* NULL: none on this CPU */
 	size_t bytes;
 };
@@ -64,26 +62,13 @@ static void arm(struct cb_keeper *k, u32 now)
 	mod_timer(&k->timer, jiffies + msecs_to_jiffies(max((s32)(due - now), 1)));
 }
 
-static u32 hash_of(const struct cb_embryonic *emb, const struct cb_tuple *t)
-{
-	u32 ports = (u32)be16_to_cpu(t->sport) << 16 | be16_to_cpu(t->dport);
-	__be32 word[9];
-
-	if (t->family == AF_INET)
-		return hsiphash_3u32(be32_to_cpu(t->saddr.a[0]), be32_to_cpu(t->daddr.a[0]),
-				     ports, &emb->key);
-	memcpy(word, &t->saddr, sizeof(t->saddr));
-	memcpy(word + 4, &t->daddr, sizeof(t->daddr));
-	word[8] = cpu_to_be32(ports);
-	return hsiphash(word, sizeof(word), &emb->key);
-}
-
 static void forget(struct cb_keeper *k, const struct cb_embryo *e)
 {
+	u32 hash = cb_demux_tuple_hash(k->emb->cbn->net, &e->tuple);
 	struct cb_embryo *found;
 
 	spin_lock(&k->lock);
-	found = cb_lane_find(&k->lane, hash_of(k->emb, &e->tuple), &e->tuple);
+	found = cb_lane_find(&k->lane, hash, &e->tuple);
 	if (found && found->isn == e->isn)
 		cb_lane_forget(&k->lane, found);
 	spin_unlock(&k->lock);
@@ -148,13 +133,14 @@ static void fill(struct cb_embryo *e, const struct cb_ctx *ctx)
 	};
 }
 
-static noinline void keep(struct cb_keeper *k, const struct cb_ctx *ctx)
+static noinline void keep(struct cb_keeper *k, struct cb_ctx *ctx)
 {
+	u32 hash = cb_demux_hash(ctx);
 	struct cb_embryo e;
 
 	fill(&e, ctx);
 	spin_lock(&k->lock);
-	cb_lane_keep(&k->lane, hash_of(k->emb, &e.tuple), &e, ctx->now_ms);
+	cb_lane_keep(&k->lane, hash, &e, ctx->now_ms);
 	arm(k, ctx->now_ms);
 	spin_unlock(&k->lock);
 }
@@ -167,7 +153,7 @@ static struct cb_keeper *mine(const struct cb_ctx *ctx)
 	return emb ? this_cpu_read(*emb->keeper) : NULL;
 }
 
-void cb_embryonic_answered(const struct cb_ctx *ctx)
+void cb_embryonic_answered(struct cb_ctx *ctx)
 {
 	struct cb_keeper *k = mine(ctx);
 
@@ -188,10 +174,11 @@ static void use(struct cb_opened *opened, const struct cb_embryo *e)
 
 static noinline void look_up(struct cb_keeper *k, struct cb_ctx *ctx, bool redeemed)
 {
+	u32 hash = cb_demux_hash(ctx);
 	struct cb_embryo *e;
 
 	spin_lock(&k->lock);
-	e = cb_lane_find(&k->lane, hash_of(k->emb, &ctx->seg.tuple), &ctx->seg.tuple);
+	e = cb_lane_find(&k->lane, hash, &ctx->seg.tuple);
 	if (e)
 		use(&ctx->opened, e);
 	if (e && redeemed)
@@ -218,15 +205,17 @@ void cb_embryonic_redeem(struct cb_ctx *ctx)
 		look_up(k, ctx, true);
 }
 
-void cb_embryonic_reset(const struct cb_ctx *ctx)
+void cb_embryonic_reset(struct cb_ctx *ctx)
 {
 	struct cb_keeper *k = mine(ctx);
 	struct cb_embryo *e;
+	u32 hash;
 
 	if (!k || !READ_ONCE(k->lane.used))
 		return;
+	hash = cb_demux_hash(ctx);
 	spin_lock(&k->lock);
-	e = cb_lane_find(&k->lane, hash_of(k->emb, &ctx->seg.tuple), &ctx->seg.tuple);
+	e = cb_lane_find(&k->lane, hash, &ctx->seg.tuple);
 	if (e && ctx->seg.seq == e->cisn + 1)
 		cb_lane_forget(&k->lane, e);
 	spin_unlock(&k->lock);
@@ -269,7 +258,7 @@ void cb_embryonic_free(struct cb_embryonic *emb)
 	}
 	free_percpu(emb->keeper);
 	cb_gate_free(emb->gate);
-	kfree_sensitive(emb);
+	kfree(emb);
 }
 
 static bool fill_cpus(struct cb_embryonic *emb, u32 places)
@@ -294,7 +283,6 @@ static struct cb_embryonic *alloc_cache(struct cb_net *cbn, u32 places)
 		return NULL;
 	emb->cbn = cbn;
 	emb->bytes = sizeof(*emb) + cb_gate_bytes() + num_possible_cpus() * sizeof(void *);
-	get_random_bytes(&emb->key, sizeof(emb->key));
 	emb->gate = cb_gate_alloc();
 	emb->keeper = alloc_percpu_gfp(struct cb_keeper *, GFP_KERNEL_ACCOUNT);
 	if (emb->gate && emb->keeper && fill_cpus(emb, places))

@@ -29,13 +29,13 @@ size_t cb_embryonic_bytes(const struct cb_net *cbn);
 
 /* Packet path, BH off, rcu_read_lock(). */
 /* The SYN-ACK of ctx has been sent, of a service that always answers. */
-void cb_embryonic_answered(const struct cb_ctx *ctx);
+void cb_embryonic_answered(struct cb_ctx *ctx);
 /* A cookie opened: MSS and window scale of ctx->opened become exact, if they are known. */
 void cb_embryonic_exact(struct cb_ctx *ctx);
 /* The same, and it is redeemed now: forgotten. */
 void cb_embryonic_redeem(struct cb_ctx *ctx);
 /* A RST: with the right sequence number, its SYN-ACK is forgotten. */
-void cb_embryonic_reset(const struct cb_ctx *ctx);
+void cb_embryonic_reset(struct cb_ctx *ctx);
 
 /**
  * cb_resend() - send a SYN-ACK again
