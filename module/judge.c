@@ -26,12 +26,12 @@ static struct cb_decision judge_syn(struct cb_ctx *ctx)
 
 	if (d.action != CB_ANSWER)
 		return d;
-	if (ctx->svc->ops->known(ctx))
+	if (cb_mode_call(ctx, known))
 		return cb_decide(CB_PASS, CB_R_SYN_KNOWN_TUPLE);
 	reason = cb_parse_options(ctx);
 	if (reason != CB_R_NONE)
 		return cb_decide(CB_DROP, reason);
-	d = ctx->svc->ops->offer(ctx);
+	d = cb_mode_call(ctx, offer);
 	if (d.action != CB_ANSWER)
 		return d;
 	reason = cb_parse_checksum(ctx);
@@ -43,7 +43,7 @@ static struct cb_decision judge_syn(struct cb_ctx *ctx)
 /* Nor is one of a first flight reset whose first segment was lost. */
 static struct cb_decision reset_but_flight(struct cb_ctx *ctx, enum cb_reason reason)
 {
-	if (ctx->svc->ops->offer(ctx).action == CB_ANSWER &&
+	if (cb_mode_call(ctx, offer).action == CB_ANSWER &&
 	    cb_handshake_follows(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms))
 		return cb_decide(CB_DROP, reason);
 	return cb_decide(CB_PASS, CB_R_NOT_OURS);
@@ -127,7 +127,7 @@ struct cb_decision cb_judge_cookie(struct cb_ctx *ctx)
 		return cb_decide(CB_DROP, reason);
 	if (remembers(ctx))
 		return cb_decide(CB_REDEEM, CB_R_COOKIE_ACCEPTED);
-	d = ctx->svc->ops->sealed_by(ctx);
+	d = cb_mode_call(ctx, sealed_by);
 	if (d.action != CB_ANSWER)
 		return d;
 	return cb_handshake_ack(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms, &ctx->opened);
@@ -161,7 +161,7 @@ static struct cb_decision judge_ack(struct cb_ctx *ctx)
 		if (ctx->svc->ops->deliver)
 			keep_memo(ctx);
 		ctx->redeeming = true;
-		return ctx->svc->ops->opened(ctx);
+		return cb_mode_call(ctx, opened);
 	}
 	if (ctx->requested)
 		return cb_decide(CB_PASS, CB_R_NONE);
@@ -185,7 +185,7 @@ static struct cb_decision judge_other(struct cb_ctx *ctx)
 		cb_redeem_settle(ctx->cbn);
 	}
 	if ((ctx->seg.flags & CB_TCP_RST) ||
-	    ctx->svc->spec.invalid != COOKIEBOX_INVALID_DROP || ctx->svc->ops->known(ctx))
+	    ctx->svc->spec.invalid != COOKIEBOX_INVALID_DROP || cb_mode_call(ctx, known))
 		return cb_decide(CB_PASS, CB_R_NONE);
 	return cb_decide(CB_DROP, CB_R_INVALID_DROPPED);
 }
@@ -218,7 +218,7 @@ static struct cb_decision if_served(struct cb_ctx *ctx, struct cb_decision d)
 
 	if (d.action != CB_DROP)
 		return d;
-	o = ctx->svc->ops->serves(ctx);
+	o = cb_mode_call(ctx, serves);
 	return o.action == CB_PASS ? o : d;
 }
 
@@ -235,7 +235,7 @@ struct cb_decision cb_judge_delivery(struct cb_ctx *ctx)
 {
 	struct cb_decision d;
 
-	if (ctx->svc->ops->known(ctx)) {	/* made since PRE_ROUTING: of one batch */
+	if (cb_mode_call(ctx, known)) {	/* made since PRE_ROUTING: of one batch */
 		cb_redeem_settle(ctx->cbn);
 		return cb_decide(CB_PASS, CB_R_NONE);
 	}
@@ -243,6 +243,6 @@ struct cb_decision cb_judge_delivery(struct cb_ctx *ctx)
 		return cb_decide(CB_PASS, CB_R_NONE);
 	d = cb_judge_cookie(ctx);
 	if (d.action == CB_REDEEM)
-		return ctx->svc->ops->deliver(ctx);
+		return cb_mode_call(ctx, deliver);
 	return follows(ctx, d.reason) ? if_served(ctx, d) : cb_decide(CB_PASS, CB_R_NONE);
 }

@@ -111,6 +111,16 @@ struct cb_mode_ops {
 
 extern const struct cb_mode_ops cb_mode_local;	/* local.c */
 extern const struct cb_mode_ops cb_mode_splice;	/* splice.c */
+
+/* ctx->svc->ops->OP(ctx): the operations of mode local are called by name, and may be
+ * inlined, where the compiler sees them (path.c).
+ */
+#define cb_mode_call(ctx, op) ({					\
+	struct cb_ctx *_ctx = (ctx);					\
+	const struct cb_mode_ops *_ops = _ctx->svc->ops;		\
+									\
+	likely(_ops == &cb_mode_local) ? cb_mode_local.op(_ctx) : _ops->op(_ctx); })
+
 const struct cb_mode_ops *cb_mode_by_id(u8 mode);	/* mode.c; NULL: not built */
 
 /* parse.c: the edge between skb and segment; skb->data is the network header.
