@@ -80,7 +80,8 @@ static void put_ip4(struct sk_buff *skb, const struct cb_build *b)
 	iph->protocol = IPPROTO_TCP;
 	iph->saddr = b->saddr->a[0];
 	iph->daddr = b->daddr->a[0];
-	ip_send_check(iph);
+	iph->check = 0;
+	iph->check = ip_fast_csum(iph, sizeof(*iph) / 4);
 }
 
 static void put_ip6(struct sk_buff *skb, const struct cb_build *b, struct net *net)

@@ -138,6 +138,7 @@ int cb_rows_mss_class(u16 mss)
 
 	if (mss < cb_mss_classes[0])
 		return -1;
+#pragma GCC unroll 5
 	for (step = 16; step; step >>= 1)
 		class += mss >= cb_mss_classes[class + step] ? step : 0;
 	return class;
