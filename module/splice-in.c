@@ -165,10 +165,20 @@ static bool note(struct cb_splice *sp, const struct cb_segment *seg)
 	return waits;
 }
 
+/* It no longer waits: the server has answered meanwhile, or it is gone.  What is gone as
+ * it waited is no end of a connection that anything could be noted of.
+ */
+static int too_late(struct cb_splice *sp, struct cb_ctx *ctx)
+{
+	if (smp_load_acquire(&sp->state) == CB_SPLICE_WAITING)
+		return NF_DROP;		/* sent again, it opens its cookie again */
+	return open_in(sp, ctx);
+}
+
 static int hold(struct cb_splice *sp, struct cb_ctx *ctx)
 {
 	if (!note(sp, &ctx->seg))
-		return open_in(sp, ctx);
+		return too_late(sp, ctx);
 	if (!ctx->seg.payload_len && !(ctx->seg.flags & CB_TCP_FIN))
 		return NF_DROP;		/* it has told all that it had to */
 	switch (cb_splice_hold(sp, ctx->skb)) {
@@ -176,7 +186,7 @@ static int hold(struct cb_splice *sp, struct cb_ctx *ctx)
 		cb_splice_count(sp, CB_R_HELD);
 		return NF_STOLEN;
 	case CB_HELD_LATE:
-		return open_in(sp, ctx);
+		return too_late(sp, ctx);
 	default:
 		return refuse(sp, CB_R_HELD_FULL);
 	}
