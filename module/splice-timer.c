@@ -8,8 +8,9 @@
  *	open		an end that was silent for net.cookiebox.splice_idle_seconds is
  *			probed as by a keep-alive (RFC 9293 3.8.4), and again every
  *			splice_probe_seconds; after splice_probes of them the other is told
- *	open, doubted	a RST was passed on that its receiver may have heeded: if both are
- *			silent 10 s later, it has
+ *	open, doubted	a RST was passed on that its receiver may have heeded: 5 s later both
+ *			are probed, and if neither is heard for 5 s more, it has; who has
+ *			forgotten the connection answers by a RST, which is exact
  *	reset		gone a second later
  *	closing		gone when both were silent for net.cookiebox.splice_linger_seconds
  * No segment re-arms a timer: it leaves a time stamp, and the timer looks.
@@ -23,7 +24,7 @@
 #define FIRST		HZ		/* RFC 6298 2.1, 5.5 */
 #define RETRIES		4u
 
-enum what { NOTHING, SEND_SYN, GIVE_UP, PROBE, TELL, GONE };
+enum what { NOTHING, SEND_SYN, GIVE_UP, PROBE, ASK, TELL, GONE };
 
 unsigned long cb_splice_first(void)
 {
@@ -80,10 +81,28 @@ static enum what idle(struct cb_splice *sp)
 	return PROBE;
 }
 
+static bool heard_since(const struct cb_splice_end *end, u32 then)
+{
+	return (s32)(READ_ONCE(end->heard) - then) >= 0;
+}
+
+/* A challenge ACK (RFC 5961 3.2) comes at once, and nothing more from two that have nothing
+ * to say: silence proves nothing unless they were asked.
+ */
 static enum what doubt(struct cb_splice *sp)
 {
+	u32 then = (u32)sp->timer.expires - CB_SPLICE_DOUBT;
+
+	if (!sp->asked) {
+		sp->asked = true;
+		mod_timer(&sp->timer, jiffies + CB_SPLICE_DOUBT);
+		return ASK;
+	}
+	sp->asked = false;
 	WRITE_ONCE(sp->doubted, false);
-	return both_silent(sp) >= CB_SPLICE_DOUBT ? GONE : idle(sp);
+	if (heard_since(&sp->client, then) || heard_since(&sp->server, then))
+		return idle(sp);
+	return GONE;
 }
 
 static enum what linger(struct cb_splice *sp)
@@ -167,6 +186,10 @@ static void carry_out(struct cb_splice *sp, enum what what, u32 tsval, u16 windo
 		break;
 	case PROBE:
 		probe(sp);
+		break;
+	case ASK:
+		probe_client(sp);
+		probe_server(sp);
 		break;
 	case TELL:
 		cb_splice_count(sp, CB_R_END_SILENT);

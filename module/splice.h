@@ -49,7 +49,7 @@
 #define CB_SPLICE_WSCALE	7u
 #define CB_SPLICE_WINDOW_MSS	4u	/* until the server answers */
 
-#define CB_SPLICE_DOUBT		(10 * HZ)
+#define CB_SPLICE_DOUBT		(5 * HZ)	/* twice */
 #define CB_SPLICE_HELD_MAX	16384u	/* bytes of early segments a flow, with headers */
 
 enum cb_splice_state {
@@ -92,6 +92,7 @@ struct cb_splice {
 	u8 tos, ttl;			/* of the ACK that opened the cookie */
 	u8 again;			/* while waiting: bare ACKs that came once more */
 	bool doubted;			/* a RST was passed on that may have ended it */
+	bool asked;			/* for that; both under flows->lock */
 	struct timer_list timer;
 	struct cb_net *cbn;
 	union {
