@@ -67,7 +67,8 @@ static int reset(struct cb_splice *sp, struct cb_ctx *ctx)
 void cb_splice_track(struct cb_splice_end *from, const struct cb_splice_end *to,
 		     const struct cb_segment *seg, const struct sk_buff *skb)
 {
-	u32 off = seg->seq - READ_ONCE(to->ack), step = seg->ack - READ_ONCE(from->ack);
+	u32 off = seg->seq - READ_ONCE(to->ack);
+	u32 step = seg->ack - READ_ONCE(from->ack) + ACK_STEP_MAX;
 	u32 now = cb_splice_now();
 	u32 window;
 
@@ -75,9 +76,9 @@ void cb_splice_track(struct cb_splice_end *from, const struct cb_splice_end *to,
 		return;
 	if (READ_ONCE(from->heard) != now)
 		WRITE_ONCE(from->heard, now);
-	if (!(seg->flags & CB_TCP_ACK) || step > ACK_STEP_MAX)
+	if (!(seg->flags & CB_TCP_ACK) || step > 2 * ACK_STEP_MAX)
 		return;
-	if (step)
+	if (step != ACK_STEP_MAX)	/* back, too: what was guessed lasts for a moment only */
 		WRITE_ONCE(from->ack, seg->ack);
 	window = (u32)seg->window << from->wscale;
 	if (READ_ONCE(from->window) != window)
