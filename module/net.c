@@ -117,6 +117,8 @@ void cb_net_settle(struct cb_net *cbn)
 	const struct cb_table *t;
 
 	t = rcu_dereference_protected(cbn->table, lockdep_is_held(&cbn->lock));
+	if (t && !t->splices)
+		cb_splice_drain(cbn);
 	if (!t || cb_splice_flows(cbn))
 		return;
 	if (!t->splices)
@@ -170,6 +172,7 @@ static void __net_exit exit_net_state(struct net *net)
 {
 	struct cb_net *cbn = cb_net(net);
 
+	cb_splice_rest(cbn);
 	cb_engage_exit(cbn);
 	cb_service_exit(cbn);
 	cb_keyring_exit(cbn);

@@ -9,8 +9,9 @@
  *
  * A namespace dies in this order:
  *	cb_splice_stop()	the hook comes off, with all the others
- *	cb_splice_exit()	flows are taken out, timers shut down; the work is awaited
- *	(grace period)
+ *	cb_splice_exit()	flows are taken out, timers shut down
+ *	(grace period)		a timer that took out the last one has started the work
+ *	cb_splice_rest()	the work is awaited
  *	cb_splice_freed()
  */
 #include <linux/netfilter_ipv4.h>
@@ -109,12 +110,24 @@ void cb_splice_stop(struct cb_net *cbn)
 	s->hooked = false;
 }
 
+/* Who still sees a service of the mode that is gone may begin a flow just now. */
+void cb_splice_drain(struct cb_net *cbn)
+{
+	lockdep_assert_held(&cbn->lock);
+	if (cbn->splicing && cbn->splicing->hooked)
+		synchronize_net();
+}
+
 void cb_splice_exit(struct cb_net *cbn)
 {
-	if (!cbn->splicing)
-		return;
-	cb_splice_end_all(cbn);
-	cancel_work_sync(&cbn->splicing->idle);
+	if (cbn->splicing)
+		cb_splice_end_all(cbn);
+}
+
+void cb_splice_rest(struct cb_net *cbn)
+{
+	if (cbn->splicing)
+		cancel_work_sync(&cbn->splicing->idle);
 }
 
 void cb_splice_freed(struct cb_net *cbn)

@@ -266,7 +266,9 @@ void cb_splice_inject(const struct cb_splice *sp, struct sk_buff *skb);
 /* splice-net.c: process context */
 int cb_splice_start(struct cb_net *cbn);	/* cb_net->lock held; 0 or a negative errno */
 void cb_splice_stop(struct cb_net *cbn);	/* cb_net->lock held: the hook comes off */
+void cb_splice_drain(struct cb_net *cbn);	/* cb_net->lock held: none can begin any more */
 void cb_splice_exit(struct cb_net *cbn);	/* the namespace goes, all hooks are off */
+void cb_splice_rest(struct cb_net *cbn);	/* a grace period later: no work is left */
 void cb_splice_freed(struct cb_net *cbn);	/* no reader is left */
 bool cb_splice_flows(const struct cb_net *cbn);	/* are there any? */
 
