@@ -241,11 +241,16 @@ static int splice(struct cb_net *cbn, struct sk_buff *skb, const struct nf_hook_
 }
 
 /* No TCP segment, but perhaps an error that quotes one. */
-static noinline unsigned int quoting(struct cb_net *cbn, struct sk_buff *skb, u8 pf)
+static noinline unsigned int quoting(struct cb_net *cbn, struct sk_buff *skb,
+				     const struct nf_hook_state *state)
 {
-	bool stopped = stop_softirq();
-	unsigned int verdict = cb_splice_icmp_in(cbn, skb, pf);
+	unsigned int verdict;
+	bool stopped;
 
+	if (!ours(skb, state))
+		return NF_ACCEPT;
+	stopped = stop_softirq();
+	verdict = cb_splice_icmp_in(cbn, skb, state->pf);
 	let_softirq(stopped);
 	return verdict;
 }
@@ -288,7 +293,7 @@ static __always_inline unsigned int seen_by_hook(struct cb_net *cbn, struct sk_b
 {
 	if (g.what != CB_GLANCE_TCP)
 		return likely(!READ_ONCE(cbn->splicing)) ? NF_ACCEPT :
-							   quoting(cbn, skb, state->pf);
+							   quoting(cbn, skb, state);
 	if (unlikely(cb_splice_has_port(cbn, g.dport)))
 		return to_spliced(cbn, skb, state, g);
 	return to_port(cbn, skb, state, g);
