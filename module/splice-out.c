@@ -121,6 +121,8 @@ static unsigned int answered(struct cb_splice *sp, struct cb_ctx *ctx)
 	struct cb_shift shift;
 	u8 pf = ctx->state->pf;
 
+	if (cb_parse_checksum(ctx) != CB_R_NONE)	/* routers ask for none of TCP's */
+		return refuse(sp, CB_R_BAD_CHECKSUM);
 	if (cb_parse_options(ctx) != CB_R_NONE)
 		return refuse(sp, CB_R_BAD_OPTIONS);
 	measure(&shift, &server, sp, ctx);
