@@ -198,11 +198,17 @@ static unsigned int reset(struct cb_splice *sp, struct cb_ctx *ctx)
 	return NF_ACCEPT;
 }
 
-/* Our ACK was lost: the client has nothing to do with it. */
-static unsigned int answered_again(const struct cb_splice *sp, struct cb_ctx *ctx)
+/* Our ACK was lost: the client has nothing to do with it.  Or the server has forgotten
+ * this connection, and begun another with a SYN that was passed to it: when both have been
+ * asked, and have said so by a RST, the client's next SYN gets a cookie.
+ */
+static unsigned int answered_again(struct cb_splice *sp, struct cb_ctx *ctx)
 {
-	if (ctx->seg.ack != sp->cisn + 1 || ctx->seg.seq != sp->isn - sp->shift.seq ||
-	    cb_parse_options(ctx) != CB_R_NONE)
+	if (ctx->seg.ack != sp->cisn + 1) {
+		cb_splice_doubt(sp);
+		return NF_DROP;
+	}
+	if (ctx->seg.seq != sp->isn - sp->shift.seq || cb_parse_options(ctx) != CB_R_NONE)
 		return NF_DROP;
 	acknowledge(sp, ctx, ctx->seg.opt.tsecr,
 		    clip(READ_ONCE(sp->client.window) >> sp->client.wscale));
