@@ -171,10 +171,10 @@ enum cb_reason cb_redeem_begin(struct cb_ctx *ctx)
 	struct cb_prints *set = rcu_dereference(ctx->cbn->redeem.set);
 	enum cb_print found;
 
+	ctx->print_at = 0;
 	if (!set || !single(ctx))
 		return CB_R_NONE;
 	cb_redeem_settle(ctx->cbn);
-	ctx->print_at = 0;
 	found = find(set, ctx);
 	if (found == CB_PRINT_NONE)
 		found = cb_prints_hold(set, ctx->opened.print, ctx->opened.serial, ctx->now_ms,
