@@ -8,6 +8,7 @@
  * only as what it means to somebody who has long been connected: the SYN-ACK as a window
  * update, a refusal as a RST.  Softirq or BH off, rcu_read_lock().
  */
+#include <net/sock.h>
 #include "bytes.h"
 #include "redeem.h"
 #include "splice.h"
@@ -161,6 +162,14 @@ static unsigned int refused(struct cb_splice *sp, const struct cb_ctx *ctx)
 	return cb_splice_refused(sp, ctx->skb);
 }
 
+/* A connection of this host may hold its lock as it sends, and what it is sent at this
+ * moment asks for that lock.  A request that sends its SYN-ACK holds none.
+ */
+static bool may_tell(const struct sk_buff *skb)
+{
+	return !skb->sk || !sk_fullsock(skb->sk);
+}
+
 /* The server still has a connection of this tuple: it is told, as by a client that
  * has just sent its SYN, that it is no more (RFC 9293 3.10.7.3).
  */
@@ -168,7 +177,7 @@ static unsigned int contradict(const struct cb_splice *sp, const struct cb_ctx *
 {
 	struct cb_made rst = { .flags = CB_TCP_RST, .seq = ctx->seg.ack };
 
-	if (ctx->seg.flags & CB_TCP_ACK)
+	if ((ctx->seg.flags & CB_TCP_ACK) && may_tell(ctx->skb))
 		cb_splice_to_server(sp, &rst);
 	return NF_DROP;
 }
@@ -242,7 +251,8 @@ static unsigned int judge(struct cb_splice *sp, struct cb_ctx *ctx)
 	case CB_SPLICE_WAITING:
 		return waiting_out(sp, ctx);
 	case CB_SPLICE_RESET:
-		return cb_splice_answer_reset(sp, &ctx->seg, false);
+		return may_tell(ctx->skb) ? cb_splice_answer_reset(sp, &ctx->seg, false) :
+					    NF_DROP;
 	default:
 		return open_out(sp, ctx);
 	}
