@@ -4,9 +4,10 @@
  * their ends are again those that the client knows.
  *
  * Owns no state of its own.  Invariants: what cookiebox made itself is not translated
- * (it has come by no device, nor from a socket); a segment of a flow that still waits reaches its client
- * only as what it means to somebody who has long been connected: the SYN-ACK as a window
- * update, a refusal as a RST.  Softirq or BH off, rcu_read_lock().
+ * (it has come by no device, nor from a socket, and is not tracked); a segment of a flow
+ * that still waits reaches its client only as what it means to somebody who has long been
+ * connected: the SYN-ACK as a window update, a refusal as a RST.  Softirq or BH off,
+ * rcu_read_lock().
  */
 #include <net/sock.h>
 #include "bytes.h"
@@ -281,10 +282,13 @@ static unsigned int from_server(struct cb_net *cbn, struct sk_buff *skb,
 	return sp ? judge(sp, &ctx) : NF_ACCEPT;
 }
 
-/* By us, that is, and not by a socket: a transparent proxy of this host is a server, too. */
+/* By us, that is, and not by a socket: a transparent proxy of this host is a server, too.
+ * Nor by a rule that rejects what is on its way to the server: that RST is in the server's
+ * numbers, and has the connection of what it rejects.  Ours have none (reply.c).
+ */
 static bool made_here(const struct sk_buff *skb)
 {
-	return !skb->skb_iif && !skb->sk;
+	return !skb->skb_iif && !skb->sk && !skb_nfct(skb);
 }
 
 static bool may_know(const struct cb_net *cbn, const struct sk_buff *skb, int thoff)
