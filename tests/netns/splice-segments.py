@@ -232,6 +232,22 @@ def far_reset(side):
     client.resets = server.resets = 0
 
 
+@CASES.named("an ACK of what was never sent")
+def future_ack(side):
+    """RFC 5961 5.2: whoever gets it drops it, and the connection ends as any other."""
+    side.open()
+    side.exchange()
+    client, server = side.client, side.server
+    acked = server.acked
+    client.send("A", ack=client.expected + 0x20000000 & MASK)
+    server.drain()
+    server.acked = acked        # as a stack does: never sent
+    side.exchange()
+    server.send("R")
+    reset = client.wait_reset()
+    side.must("another number", reset.seq == client.expected)
+
+
 # --- The same ports again ------------------------------------------------------------------------------
 
 @CASES.named("a SYN on an open connection")
