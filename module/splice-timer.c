@@ -9,8 +9,8 @@
  *			probed as by a keep-alive (RFC 9293 3.8.4), and again every
  *			splice_probe_seconds; after splice_probes of them the other is told
  *	open, doubted	a RST was passed on that its receiver may have heeded: 5 s later both
- *			are probed, and if neither is heard for 5 s more, it has; who has
- *			forgotten the connection answers by a RST, which is exact
+ *			are probed, and if neither was heard in these and 5 s more, it has;
+ *			who has forgotten the connection answers by a RST, which is exact
  *	reset		gone a second later
  *	closing		gone when both were silent for net.cookiebox.splice_linger_seconds
  * No segment re-arms a timer: it leaves a time stamp, and the timer looks.
@@ -92,17 +92,21 @@ static bool heard_since(const struct cb_splice_end *end, u32 then)
 static enum what doubt(struct cb_splice *sp)
 {
 	u32 then = (u32)sp->timer.expires - CB_SPLICE_DOUBT;
+	bool heard = heard_since(&sp->client, then) || heard_since(&sp->server, then);
+	bool asked = sp->asked;
+	enum what what;
 
-	if (!sp->asked) {
+	if (!heard && asked)
+		return GONE;
+	if (!heard) {
 		sp->asked = true;
 		mod_timer(&sp->timer, jiffies + CB_SPLICE_DOUBT);
 		return ASK;
 	}
 	sp->asked = false;
 	WRITE_ONCE(sp->doubted, false);
-	if (heard_since(&sp->client, then) || heard_since(&sp->server, then))
-		return idle(sp);
-	return GONE;
+	what = idle(sp);
+	return asked || what != NOTHING ? what : ASK;
 }
 
 static enum what linger(struct cb_splice *sp)
