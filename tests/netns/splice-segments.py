@@ -232,6 +232,29 @@ def far_reset(side):
     client.resets = server.resets = 0
 
 
+def asked(end):
+    """Whether it is still there: by a segment of nothing, from before what it expects."""
+    return end.wait("question of the box", lambda s: s.bare and s.seq == (end.expected - 1) & MASK,
+                    patience=15)
+
+
+@CASES.named("a guessed RST on a connection that has nothing to say")
+def blind_idle(side):
+    """RFC 5961 3.2: a challenge is all that is heard; nobody ends for that."""
+    side.open()
+    side.exchange()
+    client, server = side.client, side.server
+    client.send("R", seq=client.next + 100 & MASK)
+    server.drain()
+    server.send("A")
+    client.drain()
+    if side.engaged:
+        asked(client)
+        asked(server)
+    side.exchange()
+    server.resets = 0
+
+
 @CASES.named("an ACK of what was never sent")
 def future_ack(side):
     """RFC 5961 5.2: whoever gets it drops it, and the connection ends as any other."""
@@ -265,6 +288,29 @@ def late_syn(side):
     side.must("another number", challenge.seq == expected and challenge.ack == next_)
     client.drain()
     side.exchange()
+
+
+@CASES.named("the same ports again, of a connection that both have lost")
+def lost(side):
+    """RFC 9293 3.10.7.3: the server takes the SYN for what it is."""
+    side.open()
+    side.exchange()
+    client, server = side.client, side.server
+    _, side.server = side.another(client.ports[0])
+    side.client = client.again()
+    if side.engaged:
+        side.client.syn()
+        side.server.wait_syn()
+        side.server.answer()
+        found = side.client.wait("question of the box", lambda s: s.bare and s.ack == client.next,
+                                 patience=15)
+        side.client.send("R", seq=found.ack)
+        side.server.wait_reset()
+        _, side.server = side.another(client.ports[0])
+        side.client = side.client.again()
+    side.open()
+    side.exchange()
+    side.server.resets = 0
 
 
 @CASES.named("the same ports again behind FINs")
