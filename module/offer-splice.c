@@ -18,6 +18,7 @@
 #include <net/ip_fib.h>
 #include <net/route.h>
 #include <net/tcp.h>
+#include "profile.h"
 #include "splice.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -166,32 +167,56 @@ static void fill_dress(struct cb_ctx *ctx)
 	};
 }
 
-/**
- * cb_offer_splice() - may a SYN for a server behind this host be answered, and how?
- * @ctx:	header and options parsed; policy and dress are filled in
- *
- * What a server will be like is not known before its first SYN-ACK, so what is offered
- * is what translation can make good: SACK and timestamps, which a server that has neither
- * ignores, and a window scale of our own.  ECN it cannot.
- *
- * Context: softirq, rcu_read_lock().  Return: CB_ANSWER, or CB_PASS and NOT_FORWARDED.
- */
-struct cb_decision cb_offer_splice(struct cb_ctx *ctx)
+static void fill_policy(struct cb_ctx *ctx, u16 mss, u8 has)
 {
-	const struct way *p = find(ctx);
-
-	if (!p->mss)
-		return cb_decide(CB_PASS, CB_R_NOT_FORWARDED);
 	ctx->policy = (struct cb_policy) {
-		.timestamps = true,
-		.sack = true,
+		.timestamps = has & CB_PROFILE_TS,
+		.sack = has & CB_PROFILE_SACK,
+		.ecn = has & CB_PROFILE_ECN,
 		.wscale = true,
 		.drop_no_timestamps = drops_no_timestamps(ctx),
 		.auth_drop = ctx->svc->spec.auth != COOKIEBOX_AUTH_OPTION_PASS,
 		.rcv_wscale = CB_SPLICE_WSCALE,
-		.mss = p->mss,
-		.window = min_t(u32, CB_SPLICE_WINDOW_MSS * p->mss, U16_MAX),
+		.mss = mss,
+		.window = min_t(u32, CB_SPLICE_WINDOW_MSS * mss, U16_MAX),
 	};
+}
+
+bool cb_offer_splice_guess(struct cb_ctx *ctx)
+{
+	const struct way *way = find(ctx);
+
+	if (!way->mss)
+		return false;
+	fill_policy(ctx, way->mss, CB_PROFILE_SACK);
+	return true;
+}
+
+/**
+ * cb_offer_splice() - may a SYN for a server behind this host be answered, and how?
+ * @ctx:	header and options parsed; policy and dress are filled in
+ *
+ * What the server is known to agree to; of one that is not known, what translation can
+ * make good.  The window scale is always our own.
+ *
+ * Context: softirq, rcu_read_lock().  Return: CB_ANSWER, or CB_PASS and NOT_FORWARDED,
+ * SERVER_DEAD or SERVER_ASKED.
+ */
+struct cb_decision cb_offer_splice(struct cb_ctx *ctx)
+{
+	const struct way *way = find(ctx);
+	struct cb_profile profile;
+	struct cb_decision d;
+	u16 mss = way->mss;
+
+	if (!mss)
+		return cb_decide(CB_PASS, CB_R_NOT_FORWARDED);
+	d = cb_splice_ask(ctx, &profile);
+	if (d.action != CB_ANSWER)
+		return d;
+	if (profile.mss)
+		mss = clamp_t(u16, profile.mss, TCP_MIN_MSS, mss);
+	fill_policy(ctx, mss, profile.has);
 	fill_dress(ctx);
-	return cb_decide(CB_ANSWER, CB_R_NONE);
+	return d;
 }

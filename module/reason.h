@@ -85,6 +85,10 @@
 	  "server answered: its connection and the client's are one from here on") \
 	R(NOT_FORWARDED, not_forwarded, PASS, \
 	  "destination is local, without route, or bridged: nothing to splice; the segment goes on") \
+	R(SERVER_DEAD, server_dead, PASS, \
+	  "server refused or did not answer the last connections: the SYN is its own to answer") \
+	R(SERVER_ASKED, server_asked, PASS, \
+	  "SYN of a server that is not known yet went on untouched, so that its answer is seen") \
 	R(UNKNOWN_PASSED, unknown_passed, PASS, \
 	  "ACK of no spliced flow opened no cookie, and goes on to the server") \
 	R(UNKNOWN_RESET, unknown_reset, ANSWER, \

@@ -18,6 +18,7 @@
 #include <net/ipv6.h>
 #include <net/tcp.h>
 #include "bytes.h"
+#include "profile.h"
 #include "redeem.h"
 #include "splice.h"
 
@@ -178,6 +179,8 @@ static unsigned int refused(struct cb_splice *sp, struct sk_buff *skb, const str
 {
 	if (!q->unreachable || q->seq != sp->cisn)
 		return NF_ACCEPT;
+	if (skb->skb_iif != sp->ifindex)	/* as clients could send, too */
+		cb_splice_unlearn(sp, CB_PROFILE_UNREACHABLE);
 	return cb_splice_refused(sp, skb);
 }
 

@@ -18,6 +18,7 @@
 #include <linux/netfilter_ipv6.h>
 #include <linux/random.h>
 #include <linux/slab.h>
+#include "profiles.h"
 #include "splice.h"
 
 static const struct nf_hook_ops hooks[] = {
@@ -88,6 +89,9 @@ int cb_splice_start(struct cb_net *cbn)
 			return -ENOMEM;
 		smp_store_release(&cbn->splicing, s);	/* it is whole when it is seen */
 	}
+	err = cb_profiles_start(cbn);
+	if (err)
+		return err;
 	if (s->hooked)
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {

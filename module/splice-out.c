@@ -11,6 +11,7 @@
  */
 #include <net/sock.h>
 #include "bytes.h"
+#include "profile.h"
 #include "redeem.h"
 #include "splice.h"
 
@@ -133,6 +134,7 @@ static unsigned int answered(struct cb_splice *sp, struct cb_ctx *ctx)
 		return NF_DROP;		/* the server repeats it, if it has to */
 	cb_redeem_confirm(sp->cbn, was.print, was.print_at);
 	cb_splice_count(sp, CB_R_SPLICED);
+	cb_splice_learn(sp, ctx);
 	acknowledge(sp, ctx, was.tsval, was.window);
 	release(sp, was.held, pf);
 	return become_update(sp, ctx, ctx->seg.opt.tsecr) ? NF_ACCEPT : NF_DROP;
@@ -160,6 +162,7 @@ static unsigned int refused(struct cb_splice *sp, const struct cb_ctx *ctx)
 {
 	if (!(ctx->seg.flags & CB_TCP_ACK) || ctx->seg.ack != sp->cisn + 1)
 		return refuse(sp, CB_R_RST_OUTSIDE);
+	cb_splice_unlearn(sp, CB_PROFILE_RST);
 	return cb_splice_refused(sp, ctx->skb);
 }
 
@@ -279,7 +282,11 @@ static unsigned int from_server(struct cb_net *cbn, struct sk_buff *skb,
 		return NF_ACCEPT;
 	turn(&ctx.seg.tuple);
 	sp = cb_splice_find(cbn, &ctx.seg.tuple);
-	return sp ? judge(sp, &ctx) : NF_ACCEPT;
+	if (likely(sp))
+		return judge(sp, &ctx);
+	turn(&ctx.seg.tuple);
+	cb_splice_overhear(&ctx);
+	return NF_ACCEPT;
 }
 
 /* By us, that is, and not by a socket: a transparent proxy of this host is a server, too.

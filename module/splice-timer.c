@@ -18,6 +18,7 @@
  * Invariant: what a timer finds it decides under flows->lock, and sends without.
  * Softirq.
  */
+#include "profile.h"
 #include "redeem.h"
 #include "splice.h"
 
@@ -175,6 +176,8 @@ static void give_up(struct cb_splice *sp)
 	bool spoken_to = sp->again >= 2;	/* as an answer to a SYN-ACK that it got */
 
 	cb_splice_count(sp, spoken_to ? CB_R_ONE_WAY : CB_R_SERVER_SILENT);
+	if (!spoken_to)
+		cb_splice_unlearn(sp, CB_PROFILE_SILENT);
 	cb_redeem_undo(sp->cbn, sp->w.print);
 	cb_splice_dispose(sp);
 }

@@ -121,7 +121,7 @@ static bool follows(struct cb_ctx *ctx, enum cb_reason reason)
 {
 	if (ctx->seg.opt.has & CB_OPT_TS)
 		return reason == CB_R_BAD_COOKIE;
-	return cb_offer_splice(ctx).action == CB_ANSWER &&
+	return cb_offer_splice_guess(ctx) &&
 	       cb_handshake_follows(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms);
 }
 

@@ -25,6 +25,7 @@
  *	splice-out.c	segments of servers, at POST_ROUTING
  *	splice-icmp.c	errors that quote either
  *	splice-hold.c	early segments that wait for the server
+ *	splice-learn.c	what servers are like
  *	splice-send.c	segments that the box makes itself
  *	splice-net.c	of a namespace: hook at POST_ROUTING, beginning and end
  *
@@ -272,7 +273,16 @@ void cb_splice_rest(struct cb_net *cbn);	/* a grace period later: no work is lef
 void cb_splice_freed(struct cb_net *cbn);	/* no reader is left */
 bool cb_splice_flows(const struct cb_net *cbn);	/* are there any? */
 
+/* splice-learn.c: what servers are like; profiles.h */
+struct cb_profile;
+struct cb_decision cb_splice_ask(struct cb_ctx *ctx, struct cb_profile *profile);
+void cb_splice_learn(const struct cb_splice *sp, const struct cb_ctx *ctx);
+void cb_splice_overhear(struct cb_ctx *ctx);
+void cb_splice_unlearn(const struct cb_splice *sp, unsigned int why);
+
 /* offer-splice.c */
+/* The policy alone, without asking anybody: the MSS is the path's. */
+bool cb_offer_splice_guess(struct cb_ctx *ctx);
 struct cb_decision cb_offer_splice(struct cb_ctx *ctx);
 struct cb_decision cb_offer_splice_serves(struct cb_ctx *ctx);
 struct cb_decision cb_offer_splice_sealed_by(struct cb_ctx *ctx);
