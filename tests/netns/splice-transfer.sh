@@ -159,6 +159,6 @@ for way in $(ways); do
 	many "$way"
 	promptness "$way"
 	again "$way"
-	[ "$way" = plain ] || grew "the box spliced them" spliced "$before" 220
+	[ "$way" = plain ] || grew "the box spliced them" spliced "$before" 200
 done
 finish
