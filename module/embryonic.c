@@ -153,12 +153,14 @@ static struct cb_keeper *mine(const struct cb_ctx *ctx)
 	return emb ? this_cpu_read(*emb->keeper) : NULL;
 }
 
-void cb_embryonic_answered(struct cb_ctx *ctx)
+bool cb_embryonic_answered(struct cb_ctx *ctx)
 {
 	struct cb_keeper *k = mine(ctx);
 
-	if (k && cb_lane_calm(&k->lane, ctx->now_ms))
-		keep(k, ctx);
+	if (!k || !cb_lane_calm(&k->lane, ctx->now_ms))
+		return false;
+	keep(k, ctx);
+	return true;
 }
 
 /* The cookie says what the SYN-ACK announced, and which options are in force. */

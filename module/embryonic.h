@@ -28,8 +28,8 @@ u32 cb_embryonic_count(const struct cb_net *cbn);
 size_t cb_embryonic_bytes(const struct cb_net *cbn);
 
 /* Packet path, BH off, rcu_read_lock(). */
-/* The SYN-ACK of ctx has been sent, of a service that always answers. */
-void cb_embryonic_answered(struct cb_ctx *ctx);
+/* The SYN-ACK of ctx has been sent, of a service that always answers.  Is it kept? */
+bool cb_embryonic_answered(struct cb_ctx *ctx);
 /* A cookie opened: MSS and window scale of ctx->opened become exact, if they are known. */
 void cb_embryonic_exact(struct cb_ctx *ctx);
 /* The same, and it is redeemed now: forgotten. */

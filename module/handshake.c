@@ -85,6 +85,7 @@ static void fill_synack(struct cb_synack *out, const struct cb_segment *seg,
 	out->ack = seg->seq + 1;
 	out->mss = pol->mss;
 	out->window = pol->window;
+	out->kept_mss = offer->mss;
 	out->has = CB_OPT_MSS;
 	out->ece = offer->ecn;
 	out->wscale = 0;
@@ -96,6 +97,57 @@ static void fill_synack(struct cb_synack *out, const struct cb_segment *seg,
 	}
 	if (offer->sack)
 		out->has |= CB_OPT_SACK;
+}
+
+static bool same_options(const struct cb_offer *a, const struct cb_offer *b)
+{
+	return a->has_wscale == b->has_wscale && a->wscale == b->wscale && a->sack == b->sack &&
+	       a->ecn == b->ecn;
+}
+
+/* Without timestamps.  Out of line, as few clients come here and all else is exact. */
+static noinline u16 kept_mss_of_row(const struct cb_segment *seg, const struct cb_policy *pol,
+				    const struct cb_offer *kept)
+{
+	struct cb_offer asked = cb_handshake_offer(seg, pol);
+
+	return same_options(kept, &asked) ? kept->mss : 0;
+}
+
+/* What a cookie holds does not depend on its key. */
+static struct cb_offer kept_of(const struct cb_segment *seg, const struct cb_policy *pol,
+			       const struct cb_ring *ring)
+{
+	bool timestamps = pol->timestamps && (seg->opt.has & CB_OPT_TS);
+	struct cb_offer kept = cb_handshake_offer(seg, pol);
+	static const siphash_key_t none;
+	u32 unused;
+
+	cb_cookie_seal(&none, &seg->tuple, seg->seq, 0, timestamps ? CB_FORM_TS : rows_form(ring),
+		       params_of(pol), &kept, &unused);
+	return kept;
+}
+
+unsigned int cb_handshake_less(const struct cb_segment *seg, const struct cb_policy *pol,
+			       const struct cb_ring *ring)
+{
+	struct cb_offer asked = cb_handshake_offer(seg, pol);
+	struct cb_offer kept = kept_of(seg, pol, ring);
+	unsigned int less = 0;
+
+	if (kept.mss < asked.mss)
+		less |= BIT(CB_LESS_MSS);
+	if (kept.has_wscale != asked.has_wscale || kept.wscale < asked.wscale)
+		less |= BIT(CB_LESS_WSCALE);
+	if (kept.sack != asked.sack)
+		less |= BIT(CB_LESS_SACK);
+	if (kept.ecn != asked.ecn)
+		less |= BIT(CB_LESS_ECN);
+	if (seg->opt.has & pol->extras & CB_OPT_MPTCP)
+		less |= BIT(CB_LESS_MPTCP);
+	if (seg->opt.has & pol->extras & CB_OPT_FASTOPEN)
+		less |= BIT(CB_LESS_FASTOPEN);
+	return less;
 }
 
 struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
@@ -125,6 +177,8 @@ struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
 		out->has |= CB_OPT_TS;
 		out->tsval = (u32)now_ms + cb_flow_offset(&ring->pair[0], &seg->tuple);
 		out->tsecr = seg->opt.tsval;
+	} else {
+		out->kept_mss = kept_mss_of_row(seg, pol, &offer);
 	}
 	return cb_decide(CB_ANSWER, CB_R_SYN_ANSWERED);
 }

@@ -36,6 +36,7 @@ struct cb_policy {
 	bool ecn;		/* tcp_ecn 1 or 2, or a route feature */
 	bool drop_no_timestamps;/* service: no-timestamps drop */
 	bool auth_drop;		/* service: auth-option drop, or no keys */
+	u8 extras;		/* CB_OPT_MPTCP, _FASTOPEN: the listener would take them */
 	u8 rcv_wscale;		/* shift to announce, 0..14 */
 	u16 mss;		/* MSS to announce, bytes */
 	u16 window;		/* window to announce, bytes, unscaled */
@@ -48,6 +49,7 @@ struct cb_synack {
 	u32 tsval, tsecr;	/* host order; valid if has & CB_OPT_TS */
 	u16 mss;		/* bytes */
 	u16 window;
+	u16 kept_mss;		/* the client's, as it will come back; 0: another option will not */
 	u8 wscale;		/* valid if has & CB_OPT_WSCALE */
 	u8 has;			/* CB_OPT_MSS | WSCALE | SACK | TS */
 	bool ece;		/* ECN-setup SYN-ACK (RFC 3168 6.1.1) */
@@ -93,6 +95,17 @@ struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
 				    const struct cb_policy *pol,
 				    const struct cb_ring *ring, u64 now_ms,
 				    struct cb_synack *out);
+
+/**
+ * cb_handshake_less() - what a SYN offered and its connection will not have
+ * @seg:	SYN that was answered
+ * @pol:	what could be offered
+ * @ring:	under which it was sealed
+ *
+ * Return: a bit for each of enum cb_less.
+ */
+unsigned int cb_handshake_less(const struct cb_segment *seg, const struct cb_policy *pol,
+			       const struct cb_ring *ring);
 
 /**
  * cb_handshake_ack() - does this ACK open a cookie?

@@ -39,14 +39,25 @@ static bool observing(const struct cb_ctx *ctx)
 	       ctx->svc->spec.engage == COOKIEBOX_ENGAGE_OBSERVE;
 }
 
+/* Cheap, and never wrong when it says no. */
+static bool may_have_less(const struct cb_ctx *ctx)
+{
+	const struct cb_options *opt = &ctx->seg.opt;
+
+	return ctx->synack.kept_mss != opt->mss || (opt->has & ctx->policy.extras);
+}
+
 static unsigned int answer(struct cb_ctx *ctx)
 {
 	enum cb_reason reason = cb_reply_synack(ctx);	/* consumes the skb */
+	bool kept = false;
 
 	cb_count(ctx->svc, reason, false);
 	trace_cb_syn(&ctx->seg, ctx->svc->anchor->id, reason, ctx->synack.isn);
 	if (reason == CB_R_SYN_ANSWERED && ctx->svc->spec.engage == COOKIEBOX_ENGAGE_ALWAYS)
-		cb_embryonic_answered(ctx);
+		kept = cb_embryonic_answered(ctx);
+	if (unlikely(may_have_less(ctx)))
+		cb_count_less(ctx, kept);
 	return NF_STOLEN;
 }
 

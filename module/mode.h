@@ -218,6 +218,8 @@ enum cb_reason cb_local_accept(struct cb_ctx *ctx, struct sock *listener);
 
 /* Counting and tracing: stats.c. observed: engagement `observe`. */
 void cb_count(const struct cb_service *svc, enum cb_reason reason, bool observed);
+/* Of an answered SYN; kept: its exact MSS and window scale are remembered. */
+void cb_count_less(const struct cb_ctx *ctx, bool kept);
 
 /* gate.c: may this source prefix be answered once more? Keyed hash, fixed
  * table, randomised threshold (CVE-2016-5696). Context: softirq.

@@ -43,13 +43,30 @@ static int put_counters(struct sk_buff *skb, const struct cb_counters *c)
 	return 0;
 }
 
+/* In the order of enum cb_less. */
+static int put_less(struct sk_buff *skb, const struct cb_counters *c)
+{
+	struct nlattr *nest = nla_nest_start(skb, COOKIEBOX_A_STATS_LESS);
+	u32 i;
+
+	static_assert(COOKIEBOX_A_LESS_FASTOPEN - COOKIEBOX_A_LESS_MSS == CB_LESS_FASTOPEN);
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < CB_LESS_COUNT; i++)
+		if (nla_put_u64_64bit(skb, COOKIEBOX_A_LESS_MSS + i, c->less[i],
+				      COOKIEBOX_A_LESS_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
 static int put_service_stats(struct sk_buff *skb, const struct cb_service *svc)
 {
 	struct cb_counters sum = {};
 
 	cb_stats_add(svc, &sum);
 	if (nla_put_string(skb, COOKIEBOX_A_STATS_NAME, svc->spec.name) ||
-	    nla_put_u32(skb, COOKIEBOX_A_STATS_ID, svc->anchor->id))
+	    nla_put_u32(skb, COOKIEBOX_A_STATS_ID, svc->anchor->id) || put_less(skb, &sum))
 		return -EMSGSIZE;
 	return put_counters(skb, &sum);
 }
@@ -82,7 +99,8 @@ static int put_totals(struct sk_buff *skb, const struct cb_net *cbn)
 	cb_service_totals(cbn, &t);
 	if (nla_put_u32(skb, COOKIEBOX_A_STATS_EMBRYONIC, cb_embryonic_count(cbn)) ||
 	    nla_put_u64_64bit(skb, COOKIEBOX_A_STATS_MEMORY, memory(cbn, &t),
-			      COOKIEBOX_A_STATS_PAD))
+			      COOKIEBOX_A_STATS_PAD) ||
+	    put_less(skb, &sum))
 		return -EMSGSIZE;
 	return put_counters(skb, &sum);
 }

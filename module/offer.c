@@ -37,7 +37,6 @@ struct dest {
 	u8 family;
 	u8 reason;			/* CB_R_NONE: may be answered */
 	bool has_keys;			/* TCP-MD5 or TCP-AO */
-	bool mptcp;
 };
 
 static DEFINE_PER_CPU(struct dest, dests[DEST_SLOTS]);
@@ -72,6 +71,17 @@ static bool has_keys(const struct sock *sk)
 	keys |= !!rcu_access_pointer(tcp_sk(sk)->ao_info);
 #endif
 	return keys;
+}
+
+/* What the listener would take and a cookie cannot hold. */
+static u8 extras_of(const struct sock *sk, struct net *net)
+{
+	u8 extras = sk_is_mptcp(sk) ? CB_OPT_MPTCP : 0;
+
+	if ((READ_ONCE(net->ipv4.sysctl_tcp_fastopen) & TFO_SERVER_ENABLE) &&
+	    READ_ONCE(inet_csk(sk)->icsk_accept_queue.fastopenq.max_qlen))
+		extras |= CB_OPT_FASTOPEN;
+	return extras;
 }
 
 static void dress_of(struct cb_dress *dress, const struct cb_ctx *ctx, const struct sock *sk)
@@ -199,7 +209,7 @@ static enum cb_reason ask_host(struct dest *d, struct cb_ctx *ctx)
 	dress_of(&d->dress, ctx, sk);
 	d->has_keys = has_keys(sk);
 	ask_sysctls(&d->policy, ctx->state->net);
-	d->mptcp = sk_is_mptcp(sk);
+	d->policy.extras = extras_of(sk, ctx->state->net);
 	ask_route(d, ctx, sk);
 	return ask_queue(d, ctx, sk);
 }
@@ -343,7 +353,7 @@ struct cb_decision cb_offer_local(struct cb_ctx *ctx)
 	if (d.action != CB_ANSWER)
 		return d;
 	/* The stack knows the connection by its token, and resets if there is none. */
-	if (dest->mptcp && (ctx->seg.opt.has & CB_OPT_JOIN))
+	if ((dest->policy.extras & CB_OPT_MPTCP) && (ctx->seg.opt.has & CB_OPT_JOIN))
 		return cb_decide(CB_PASS, CB_R_LISTENER_UNSUPPORTED);
 	if (dest->has_keys && !(ctx->seg.opt.has & CB_OPT_AUTH) && cb_authopt_expected(ctx))
 		return cb_decide(CB_PASS, CB_R_AUTH_PASSED);

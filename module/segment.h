@@ -55,6 +55,17 @@ struct cb_options {
 	u8 has;			/* CB_OPT_* */
 };
 
+/* What a client may get less of than it offered. */
+enum cb_less {
+	CB_LESS_MSS,
+	CB_LESS_WSCALE,
+	CB_LESS_SACK,
+	CB_LESS_ECN,
+	CB_LESS_MPTCP,
+	CB_LESS_FASTOPEN,
+	CB_LESS_COUNT,
+};
+
 #define CB_TCP_FIN	0x01
 #define CB_TCP_SYN	0x02
 #define CB_TCP_RST	0x04

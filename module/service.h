@@ -88,6 +88,7 @@ struct cb_service_spec {		/* what the admin said */
 /* Counters of one service on one CPU. [0]: done, [1]: observed only. */
 struct cb_counters {
 	u64 n[2][CB_R_COUNT];
+	u64 less[CB_LESS_COUNT];	/* SYNs answered with less than they offered */
 };
 
 struct cb_mode_ops;

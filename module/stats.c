@@ -7,7 +7,8 @@
  * what is being counted meanwhile, but on 64-bit machines never reads half a
  * number, and on any never loses a count for good.
  *
- * Memory: 16 bytes per reason and possible CPU for each service.
+ * Memory: 16 bytes per reason, and 8 per kind of what is lost, and possible CPU for
+ * each service.
  *
  * cb_count() is called from the hooks, in softirq or with BH off.
  */
@@ -37,6 +38,25 @@ void cb_count(const struct cb_service *svc, enum cb_reason reason, bool observed
 }
 
 /**
+ * cb_count_less() - count what an answered SYN offered and its connection will not have
+ * @ctx:	of the SYN, which is gone
+ * @kept:	the embryonic cache has its exact MSS and window scale
+ *
+ * Context: BH off, rcu_read_lock().  Out of line: few SYNs come here.
+ */
+noinline void cb_count_less(const struct cb_ctx *ctx, bool kept)
+{
+	unsigned int less = cb_handshake_less(&ctx->seg, &ctx->policy, ctx->ring);
+	unsigned int i;
+
+	if (kept)
+		less &= ~(BIT(CB_LESS_MSS) | BIT(CB_LESS_WSCALE));
+	for (i = 0; i < CB_LESS_COUNT; i++)
+		if (less & BIT(i))
+			this_cpu_inc(ctx->svc->counters->less[i]);
+}
+
+/**
  * cb_stats_add() - add a service's counters up
  * @svc:	service
  * @sum:	all CPUs' counters are added to it
@@ -55,5 +75,7 @@ void cb_stats_add(const struct cb_service *svc, struct cb_counters *sum)
 			sum->n[0][i] += READ_ONCE(c->n[0][i]);
 			sum->n[1][i] += READ_ONCE(c->n[1][i]);
 		}
+		for (i = 0; i < CB_LESS_COUNT; i++)
+			sum->less[i] += READ_ONCE(c->less[i]);
 	}
 }

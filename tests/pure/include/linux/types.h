@@ -36,4 +36,6 @@ struct rcu_head {
 	void *unused[2];
 };
 
+#define noinline __attribute__((__noinline__))
+
 #endif
