@@ -67,6 +67,16 @@ static const char *outcome(const json_t *result, const json_t *service)
 	return "a SYN is answered with a cookie";
 }
 
+static void print_rules(const json_t *rules)
+{
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach(rules, i, rule)
+		printf("%s decides instead where an iptables rule that names it matches\n",
+		       word(rule, "service"));
+}
+
 static void print_text(const json_t *result)
 {
 	const json_t *service = json_object_get(result, "service");
@@ -80,6 +90,31 @@ static void print_text(const json_t *result)
 	printf("mode %s, engage %s, reply %s\n", word(service, "mode"), word(service, "engage"),
 	       word(service, "reply"));
 	puts(outcome(result, service));
+}
+
+static void print_result(const json_t *result)
+{
+	print_text(result);
+	print_rules(json_object_get(result, "rules"));
+}
+
+/* Which rule matches is known to the rules alone, but they outrank all else. */
+static int add_rules(struct genl *g, json_t *result)
+{
+	json_t *services, *service, *rules = json_array();
+	size_t i;
+	int err = service_list(g, NULL, &services);
+
+	json_object_set_new(result, "rules", rules);
+	if (err)
+		return err;
+	json_array_foreach(services, i, service)
+		if (json_integer_value(json_object_get(service, "rules")))
+			json_array_append_new(rules, json_pack("{s:O, s:O}",
+				"service", json_object_get(service, "name"),
+				"rules", json_object_get(service, "rules")));
+	json_decref(services);
+	return 0;
 }
 
 static int lookup(const struct get_args *args)
@@ -104,6 +139,8 @@ static int lookup(const struct get_args *args)
 	if (args->mark)
 		mnl_attr_put_u32(nlh, COOKIEBOX_A_LOOKUP_MARK, args->mark);
 	err = genl_do(&g, take_lookup, &result);
+	if (!err && result)
+		err = add_rules(&g, result);
 	genl_close(&g);
 	if (err || !result)
 		return err;
@@ -111,7 +148,7 @@ static int lookup(const struct get_args *args)
 		render_json(result);
 		return 0;
 	}
-	print_text(result);
+	print_result(result);
 	json_decref(result);
 	return 0;
 }

@@ -20,17 +20,28 @@ static char verb_path[64];	/* "service add: ", for messages */
 static char place[80];		/* "web.conf, line 3: ", likewise */
 
 static const struct verb top_verbs[] = {
-	{ "show", "[attacks|servers]", "one screen that says whether all is well (the default)",
-	  "  attacks   the last attacks on services with engage auto instead, oldest first\n"
-	  "  servers   what was learned of the servers behind services with mode splice\n",
+	{ "show", "[attacks|servers|fidelity]",
+	  "one screen that says whether all is well (the default)",
+	  "  attacks    the last attacks on services with engage auto instead, oldest first\n"
+	  "  servers    what was learned of the servers behind services with mode splice\n"
+	  "  fidelity   SYNs whose connections have less than they offered instead\n"
+	  "Exit status 3: something needs attention.\n",
 	  .run = show_run, .complete = show_complete },
 	{ "service", "VERB", "the protected endpoints", .sub = service_verbs },
 	{ "get", "SRC DST PORT [mark M]", "which service would decide about a segment, and how",
 	  "SRC and DST are addresses of one family, PORT the destination port.\n"
-	  "M is the firewall mark that rules would have set; iptables rules are not asked.\n",
+	  "M is the firewall mark that rules would have set. Services that iptables rules name\n"
+	  "are listed: such a rule, where it matches, decides instead.\n",
 	  .run = get_run },
-	{ "stats", "[--explain] [SERVICE]", "what happened to segments, by service and reason",
-	  "  --explain   also say what each reason means\n"
+	{ "verify", "[SERVICE]", "check this host, and make a handshake with each service",
+	  "A sentence for each finding: ok, note (worth a look) or problem. A connection to each\n"
+	  "service in mode local is made from this host, and closed.\n"
+	  "Exit status 3: there is a problem.\n",
+	  .run = verify_run, .complete = verify_complete },
+	{ "stats", "[--explain|--prometheus] [SERVICE]",
+	  "what happened to segments, by service and reason",
+	  "  --explain      also say what each reason means\n"
+	  "  --prometheus   all of it and the state, for Prometheus\n"
 	  "Text shows the reasons that were counted; -j shows all of them.\n",
 	  .run = stats_run, .complete = stats_complete },
 	{ "key", "VERB", "the master secret and the key ring", .sub = key_verbs },

@@ -16,6 +16,7 @@ enum exit_code {
 	EXIT_OK = 0,
 	EXIT_REFUSED = 1,	/* the kernel said no, or could not be asked */
 	EXIT_USAGE = 2,		/* bad words or a bad file: nothing was asked */
+	EXIT_UNWELL = 3,	/* shown, and something needs attention */
 };
 
 /* One verb, or a family of verbs if sub is set. Tables end with a NULL name. */
@@ -61,6 +62,9 @@ int stop_run(int argc, char **argv);		/* stop.c */
 
 int show_run(int argc, char **argv);		/* show.c */
 void show_complete(int argc, char **argv);
+int fidelity_run(int argc, char **argv);	/* fidelity.c */
+int verify_run(int argc, char **argv);		/* verify.c */
+void verify_complete(int argc, char **argv);
 int get_run(int argc, char **argv);		/* get.c */
 int stats_run(int argc, char **argv);		/* stats.c */
 void stats_complete(int argc, char **argv);

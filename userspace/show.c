@@ -7,6 +7,7 @@
  * outcomes that were counted and that an admin may want to act on.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "attacks.h"
@@ -14,58 +15,7 @@
 #include "servers.h"
 #include "service.h"
 #include "stats.h"
-
-static const struct field cache_fields[] = {
-	{ "entries", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_ENTRIES, NULL },
-	{ "pinned", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_PINNED, NULL },
-	{ "waiting", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_WAITING, NULL },
-	{ "bytes", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_BYTES, NULL },
-	{ "limit", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_LIMIT, NULL },
-	{ "evicted", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_EVICTED, NULL },
-	{ "reclaimed", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_RECLAIMED, NULL },
-	{ "refused", NULL, decode_number, COOKIEBOX_A_FLOW_TOTALS_REFUSED, NULL },
-	{ NULL, NULL, NULL, 0, NULL }
-};
-
-static json_t *decode_cache(const struct attrs *a, const struct field *f)
-{
-	struct attrs nest;
-
-	if (!a->tb[f->attr])
-		return NULL;
-	attrs_of_nest(&nest, a->tb[f->attr]);
-	return render_object(&nest, cache_fields);
-}
-
-static const struct field status_fields[] = {
-	{ "version", NULL, decode_string, COOKIEBOX_A_STATUS_VERSION, NULL },
-	{ "generation", NULL, decode_number, COOKIEBOX_A_STATUS_GENERATION, NULL },
-	{ "hooks", NULL, decode_flag, COOKIEBOX_A_STATUS_HOOKS, NULL },
-	{ "clock", NULL, decode_choice, COOKIEBOX_A_STATUS_CLOCK, clock_choices },
-	{ "epoch", NULL, decode_number, COOKIEBOX_A_STATUS_EPOCH, NULL },
-	{ "next_epoch_ms", NULL, decode_number, COOKIEBOX_A_STATUS_NEXT_EPOCH, NULL },
-	{ "master_pending", NULL, decode_flag, COOKIEBOX_A_STATUS_MASTER_PENDING, NULL },
-	{ "embryonic", NULL, decode_number, COOKIEBOX_A_STATUS_EMBRYONIC, NULL },
-	{ "memory", NULL, decode_number, COOKIEBOX_A_STATUS_MEMORY, NULL },
-	{ "tcp_syncookies", NULL, decode_number, COOKIEBOX_A_STATUS_TCP_SYNCOOKIES, NULL },
-	{ "epoch_seconds", NULL, decode_number, COOKIEBOX_A_STATUS_EPOCH_SECONDS, NULL },
-	{ "default_reply", NULL, decode_choice, COOKIEBOX_A_STATUS_DEFAULT_REPLY, reply_choices },
-	{ "invalid_rate", NULL, decode_number, COOKIEBOX_A_STATUS_INVALID_RATE, NULL },
-	{ "flow_cache", NULL, decode_cache, COOKIEBOX_A_STATUS_FLOW_CACHE, NULL },
-	{ "engaged", NULL, decode_number, COOKIEBOX_A_STATUS_ENGAGED, NULL },
-	{ "auto_engage_percent", NULL, decode_number, COOKIEBOX_A_STATUS_AUTO_ENGAGE_PERCENT,
-	  NULL },
-	{ "auto_release_percent", NULL, decode_number, COOKIEBOX_A_STATUS_AUTO_RELEASE_PERCENT,
-	  NULL },
-	{ "auto_hold_seconds", NULL, decode_number, COOKIEBOX_A_STATUS_AUTO_HOLD_SECONDS, NULL },
-	{ "single_use_max", NULL, decode_number, COOKIEBOX_A_STATUS_SINGLE_USE_MAX, NULL },
-	{ "single_use_full", NULL, decode_choice, COOKIEBOX_A_STATUS_SINGLE_USE_FULL,
-	  full_choices },
-	{ "single_use_held", NULL, decode_number, COOKIEBOX_A_STATUS_SINGLE_USE_HELD, NULL },
-	{ "single_use_memory", NULL, decode_number, COOKIEBOX_A_STATUS_SINGLE_USE_MEMORY, NULL },
-	{ "single_use_unheld", NULL, decode_number, COOKIEBOX_A_STATUS_SINGLE_USE_UNHELD, NULL },
-	{ NULL, NULL, NULL, 0, NULL }
-};
+#include "status.h"
 
 /* The text table of services; the sums are added by add_sums(). */
 static const struct field screen_fields[] = {
@@ -82,6 +32,8 @@ static const struct field screen_fields[] = {
 	{ "observed", "OBSERVED", NULL, 0, NULL },
 	{ NULL, NULL, NULL, 0, NULL }
 };
+
+#define SCREEN_SERVICES	16	/* more would not be one screen */
 
 /* The service's sum that a reason's class is part of. */
 static const char *const class_sums[][2] = {
@@ -102,22 +54,11 @@ struct report {
 	json_t *problems, *notes;
 };
 
-static int take_status(const struct nlmsghdr *nlh, void *data)
-{
-	json_t **status = data;
-	struct attrs a;
-
-	attrs_of_message(&a, nlh);
-	*status = render_object(&a, status_fields);
-	return 0;
-}
-
 static int collect(struct genl *g, struct report *r)
 {
 	int err;
 
-	genl_new(g, COOKIEBOX_CMD_STATUS_GET);
-	err = genl_do(g, take_status, &r->status);
+	err = status_get(g, &r->status);
 	if (!err)
 		err = service_list(g, NULL, &r->services);
 	if (!err)
@@ -263,6 +204,53 @@ static void print_single_use(const json_t *s)
 	putchar('\n');
 }
 
+static json_int_t traffic_of(const json_t *service)
+{
+	json_int_t sum = json_integer_value(json_object_get(service, "observed"));
+	size_t i;
+
+	for (i = 0; i < sizeof(class_sums) / sizeof(class_sums[0]); i++)
+		sum += json_integer_value(json_object_get(service, class_sums[i][1]));
+	return sum;
+}
+
+static int busier(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+	json_int_t tx = traffic_of(x), ty = traffic_of(y);
+
+	if (tx != ty)
+		return tx < ty ? 1 : -1;
+	tx = json_integer_value(json_object_get(x, "id"));
+	return tx > json_integer_value(json_object_get(y, "id")) ? 1 : -1;
+}
+
+/* All of them or, of more than fit, the busiest. */
+static void print_services(const json_t *services)
+{
+	size_t i, n = json_array_size(services);
+	json_t **all, *rows;
+
+	if (n <= SCREEN_SERVICES) {
+		render_table(services, screen_fields);
+		return;
+	}
+	all = malloc(n * sizeof(*all));
+	for (i = 0; all && i < n; i++)
+		all[i] = json_array_get(services, i);
+	if (!all)
+		return;
+	qsort(all, n, sizeof(*all), busier);
+	rows = json_array();
+	for (i = 0; i < SCREEN_SERVICES; i++)
+		json_array_append(rows, all[i]);
+	render_table(rows, screen_fields);
+	printf("and %zu less busy ones: see cookiebox service show, cookiebox stats\n",
+	       n - SCREEN_SERVICES);
+	json_decref(rows);
+	free(all);
+}
+
 static void print_screen(const struct report *r)
 {
 	size_t i, n = json_array_size(r->services);
@@ -276,7 +264,7 @@ static void print_screen(const struct report *r)
 		printf("  %s\n", json_string_value(v));
 	if (n) {
 		putchar('\n');
-		render_table(r->services, screen_fields);
+		print_services(r->services);
 	}
 	attack_print_present(r->services);
 	if (json_array_size(r->notes))
@@ -291,19 +279,23 @@ static void print_screen(const struct report *r)
 	print_single_use(r->status);
 }
 
-static void print_report(struct report *r)
+static int print_report(struct report *r)
 {
+	int code;
+
 	r->problems = json_array();
 	r->notes = json_array();
 	add_sums(r);
 	find_problems(r);
+	code = json_array_size(r->problems) ? EXIT_UNWELL : EXIT_OK;
 	if (!json_output) {
 		print_screen(r);
-		return;
+		return code;
 	}
 	render_json(json_pack("{s:b, s:O, s:O, s:O, s:O}",
 			      "well", !json_array_size(r->problems), "problems", r->problems,
 			      "notes", r->notes, "status", r->status, "services", r->services));
+	return code;
 }
 
 int show_run(int argc, char **argv)
@@ -316,6 +308,8 @@ int show_run(int argc, char **argv)
 		return attacks_run(argc - 1, argv + 1);
 	if (argc && !strcmp(argv[0], "servers"))
 		return servers_run(argc - 1, argv + 1);
+	if (argc && !strcmp(argv[0], "fidelity"))
+		return fidelity_run(argc - 1, argv + 1);
 	if (argc)
 		return refuse_word(argv[0]);
 	err = genl_open(&g);
@@ -323,14 +317,12 @@ int show_run(int argc, char **argv)
 		return err;
 	err = collect(&g, &r);
 	genl_close(&g);
-	if (!err)
-		print_report(&r);
-	return err;
+	return err ? err : print_report(&r);
 }
 
 void show_complete(int argc, char **argv)
 {
 	(void)argv;
 	if (argc == 1)
-		puts("attacks\nservers");
+		puts("attacks\nservers\nfidelity");
 }

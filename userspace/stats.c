@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "main.h"
+#include "prometheus.h"
 #include "service.h"
 #include "stats.h"
+#include "status.h"
 
 static const struct field reason_fields[] = {
 	{ "id", NULL, decode_number, COOKIEBOX_A_REASON_ID, NULL },
@@ -44,6 +46,16 @@ static const struct field explain_fields[] = {
 	{ "done", "DONE", NULL, 0, NULL },
 	{ "observed", "OBSERVED", NULL, 0, NULL },
 	{ "sentence", "MEANING", NULL, 0, NULL },
+	{ NULL, NULL, NULL, 0, NULL }
+};
+
+static const struct field less_fields[] = {
+	{ "mss", NULL, decode_number, COOKIEBOX_A_LESS_MSS, NULL },
+	{ "wscale", NULL, decode_number, COOKIEBOX_A_LESS_WSCALE, NULL },
+	{ "sack", NULL, decode_number, COOKIEBOX_A_LESS_SACK, NULL },
+	{ "ecn", NULL, decode_number, COOKIEBOX_A_LESS_ECN, NULL },
+	{ "mptcp", NULL, decode_number, COOKIEBOX_A_LESS_MPTCP, NULL },
+	{ "fastopen", NULL, decode_number, COOKIEBOX_A_LESS_FASTOPEN, NULL },
 	{ NULL, NULL, NULL, 0, NULL }
 };
 
@@ -117,6 +129,17 @@ static void take_counter(const struct nlattr *nest, json_t *done, json_t *observ
 	json_decref(counter);
 }
 
+/* Null from a module that does not count it. */
+static json_t *take_less(const struct nlattr *nest)
+{
+	struct attrs a;
+
+	if (!nest)
+		return json_null();
+	attrs_of_nest(&a, nest);
+	return render_object(&a, less_fields);
+}
+
 static int take_stats(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attr;
@@ -130,11 +153,11 @@ static int take_stats(const struct nlmsghdr *nlh, void *data)
 	mnl_attr_for_each_payload(a.payload, a.len)
 		if (mnl_attr_get_type(attr) == COOKIEBOX_A_STATS_COUNTER)
 			take_counter(attr, done, observed);
-	json_array_append_new(t->stats, json_pack("{s:s, s:I, s:o, s:o}", "service",
+	json_array_append_new(t->stats, json_pack("{s:s, s:I, s:o, s:o, s:o}", "service",
 		a.tb[COOKIEBOX_A_STATS_NAME] ?
 			mnl_attr_get_str(a.tb[COOKIEBOX_A_STATS_NAME]) : "",
 		"id", (json_int_t)attr_number(&a, COOKIEBOX_A_STATS_ID), "done", done,
-		"observed", observed));
+		"observed", observed, "less", take_less(a.tb[COOKIEBOX_A_STATS_LESS])));
 	return 0;
 }
 
@@ -197,7 +220,26 @@ static void print_stats(json_t *stats, json_t *reasons, bool explain)
 	json_decref(rows);
 }
 
-static int query(const char *name, bool explain)
+enum form { PLAIN, EXPLAIN, PROMETHEUS };
+
+static int print_as(struct genl *g, enum form as, json_t *stats, json_t *reasons)
+{
+	json_t *status;
+	int err;
+
+	if (as != PROMETHEUS) {
+		print_stats(stats, reasons, as == EXPLAIN);
+		return 0;
+	}
+	err = status_get(g, &status);
+	if (err)
+		return err;
+	prometheus_print(status, stats, reasons);
+	json_decref(status);
+	return 0;
+}
+
+static int query(const char *name, enum form as)
 {
 	json_t *reasons, *stats;
 	static struct genl g;
@@ -212,7 +254,7 @@ static int query(const char *name, bool explain)
 	if (!err) {
 		err = stats_list(&g, name, reasons, &stats);
 		if (!err) {
-			print_stats(stats, reasons, explain);
+			err = print_as(&g, as, stats, reasons);
 			json_decref(stats);
 		}
 		json_decref(reasons);
@@ -224,12 +266,12 @@ static int query(const char *name, bool explain)
 int stats_run(int argc, char **argv)
 {
 	char name[COOKIEBOX_NAME_MAX + 1] = "";
-	bool explain = false;
+	enum form as = PLAIN;
 	int i, err;
 
 	for (i = 0; i < argc; i++) {
-		if (!strcmp(argv[i], "--explain")) {
-			explain = true;
+		if (!strcmp(argv[i], "--explain") || !strcmp(argv[i], "--prometheus")) {
+			as = argv[i][2] == 'e' ? EXPLAIN : PROMETHEUS;
 			continue;
 		}
 		if (name[0])
@@ -238,13 +280,13 @@ int stats_run(int argc, char **argv)
 		if (err)
 			return err;
 	}
-	return query(name[0] ? name : NULL, explain);
+	return query(name[0] ? name : NULL, as);
 }
 
 void stats_complete(int argc, char **argv)
 {
 	(void)argv;
 	if (argc == 1)
-		puts("--explain");
+		puts("--explain\n--prometheus");
 	service_print_names();
 }

@@ -13,7 +13,8 @@ int reason_list(struct genl *g, json_t **reasons);
 
 /*
  * Counters of one service (@name) or of each (NULL): array of {service, id,
- * done: {reason: count}, observed: {...}}, with all of @reasons in both.
+ * done: {reason: count}, observed: {...}, less: {option: count}}, with all of @reasons
+ * in both.
  */
 int stats_list(struct genl *g, const char *name, const json_t *reasons, json_t **stats);
 

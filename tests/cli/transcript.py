@@ -41,6 +41,11 @@ VOLATILE = [
     (r'"version": "[^"]*"', '"version": "V"'),
     (r"^module \S+,", "module V,"),
     (r'"seq":\d+', '"seq":N'),
+    (r"connection tracking (is not loaded|holds \d+ of \d+ entries; .*)", "connection tracking S"),
+    (r"the clock source is .*", "the clock source S"),
+    (r"^(ok +module +)version \S+", r"\1version V"),
+    (r'cookiebox_info.version="[^"]*".', "cookiebox_info V"),
+    (r"^(cookiebox_(epoch|memory_bytes)) \d+", r"\1 N"),
     # 6.1 has no room for names in sentences
     (r"no service has this name", "no service is named NAME"),
     (r"no service is named \w+", "no service is named NAME"),
