@@ -3,10 +3,11 @@
 # runs: vm
 # check: 6.12/4 6.1/6
 # families: 4 6
-# timeout: 200
+# timeout: 300
 #
-# The examples of Documentation/rules.rst do what the page says: their commands and rulesets are
-# taken from it, and each port of the server is asked whether the right service answered.
+# The examples of the pages about rules, and about what people had before, do what the page says:
+# their commands and rulesets are taken from it, and each port of the server is asked whether the
+# right service answered.
 #
 #   curl at c0 ──── veth ──── s0: nginx at 80, 443 and 8080, services by rule and by mark
 . "$(dirname "$0")/../lib/lib.sh"
@@ -14,7 +15,6 @@
 . "$(dirname "$0")/../lib/pages.sh"
 
 export XTABLES_LIBDIR=$TOP/build:/usr/lib/x86_64-linux-gnu/xtables
-PAGE=rules.rst
 
 # get PORT: a page.
 get()
@@ -124,12 +124,68 @@ try_firewall()
 		[ "$(counted web refused_by_host)" -gt "$before" ]
 }
 
+# Both families have nft's rules; of iptables, the page has IPv4's.
+try_nft-old()
+{
+	check "synproxy: a page from port 80" get 80
+	check "synproxy: it is there" server grep -q syn_received /proc/net/stat/synproxy
+}
+
+try_nft-new()
+{
+	served 80 web "instead of nft's synproxy"
+}
+
+try_iptables-old()
+{
+	check "SYNPROXY: a page from port 80" get 80
+}
+
+try_iptables-new()
+{
+	[ "$FAMILY" = 4 ] || return 0
+	served 80 web "instead of SYNPROXY"
+}
+
+try_overflow-old()
+{
+	check "the kernel's cookies: a page" get 80
+}
+
+try_overflow-new()
+{
+	unserved 80 web "instead of the kernel's cookies, in calm"
+	check_match "the service engages by itself" 'auto' "$(server cookiebox get "$CLIENT" "$SERVER" 80)"
+}
+
+try_always-old()
+{
+	check "the kernel's cookies, always: a page" get 80
+}
+
+try_always-new()
+{
+	served 80 web "instead of the kernel's cookies, always"
+}
+
 clear()
 {
 	local name
 	server nft flush ruleset
 	for name in $(server cookiebox service show | awk 'NR > 1 { print $1 }'); do
-		server cookiebox service del "$name"
+		wait_for 5 server cookiebox service del "$name"	# nft lets go of a rule later
+	done
+}
+
+# page NAME: what is old stays until the new has taken its place.
+page()
+{
+	local name
+	for name in $(examples "$1"); do
+		check "$1: $name: the example runs" example_run "$1" "$name"
+		check "$1: $name: this script knows what to expect" declare -F "try_$name"
+		"try_$name"
+		[[ $name == *-old ]] || clear
 	done
 }
 
@@ -141,10 +197,7 @@ sed -i 's/listen 80 backlog=4096;/& listen 443; listen [::]:443 ipv6only=on; lis
 server nginx -c "$TMPDIR/nginx.conf" -p "$TMPDIR" -s reload 2>/dev/null
 wait_for 20 listening server 443 && wait_for 20 listening server 8080 || die "nginx does not reload"
 load_module
-for name in $(examples $PAGE); do
-	check "$name: the example runs" example_run $PAGE "$name"
-	check "$name: this script knows what to expect" declare -F "try_$name"
-	"try_$name"
-	clear
-done
+page rules.rst
+page from-synproxy.rst
+page from-syncookies.rst
 finish
