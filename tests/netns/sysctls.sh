@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# runs: vm uml-debug
+# check: 6.12/4 6.1/6
+# families: 4 6
+# timeout: 240
+#
+# net.cookiebox.*: as Documentation/sysctl.rst says, never clamped; changed under load no connection
+# is lost; when the length of epochs is changed, cookies given out before live as long as they were to.
+#
+#   raw clients and visit at c0 ──── veth, 100 ms ──── s0: nginx, service web
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/traffic.sh"
+export TOP
+
+TS="label=ts"
+PLAIN="label=plain layout=mss,nop,ws,nop,nop,sok"
+SCRIPT=$TOP/tests/netns/sysctls.py
+
+ranges()
+{
+	local line n=0
+	while IFS= read -r line; do
+		n=$((n + 1))
+		case $line in
+		'ok '*) ok "${line#ok }" ;;
+		'not ok '*) not_ok "${line#not ok }" ;;
+		*) note "$line" && not_ok "ranges: $line" ;;
+		esac
+	done < <(server python3 -B "$SCRIPT" 2>&1)
+	check "all of them were tried: $n results" [ $n -gt 80 ]
+}
+
+# Who can pin memory that is charged to nobody is kept to the defaults.
+container()
+{
+	local name
+	for name in flow_cache_bytes=16777217 single_use_max=262145; do
+		check_fails "in a user namespace of its own: not $name" unshare -Urn \
+			sh -c "echo ${name#*=} >/proc/sys/net/cookiebox/${name%=*}"
+		check "in a user namespace of its own: one less" unshare -Urn \
+			sh -c "echo $((${name#*=} - 1)) >/proc/sys/net/cookiebox/${name%=*}"
+	done
+	check_equal "this namespace's are another's" 16777216 \
+		"$(server sysctl -n net.cookiebox.flow_cache_bytes)"
+}
+
+# Two do not count: of a first flight that two CPUs have at once one segment is dropped, and sent again.
+drops()
+{
+	server cookiebox stats | awk '
+		$3 == "drop" && $4 && $2 != "repeated" && $2 != "race_lost" { printf "%s=%d ", $2, $4 }'
+}
+
+under_load()
+{
+	local load visits before
+	before=$(drops)
+	printf '%s\n' "$TS" "$PLAIN" | raw -R 6000 -r 20 -t 8 >"$TMPDIR/load" &
+	load=$!
+	client python3 -B "$TOP/tests/lib/visit.py" 8s 0 10 "$SERVER" >"$TMPDIR/visits" 2>&1 &
+	visits=$!
+	server python3 -B "$SCRIPT" 7.5 >"$TMPDIR/changes" 2>&1
+	check_match "changes under load" '^[1-9][0-9]+$' "$(cat "$TMPDIR/changes")"
+	wait $load $visits
+	results_are "every raw connection got its page" ok "$TMPDIR/load"
+	check_match "every visit, too" '^[1-9][0-9]* 0$' "$(cat "$TMPDIR/visits")"
+	check_equal "not one segment was dropped" "$before" "$(drops)"
+}
+
+# old_cookies SECONDS: cookies of epochs of 8 s are held for 7.5 s, and the length is set meanwhile.
+old_cookies()
+{
+	local held
+	server sysctl -qw net.cookiebox.epoch_seconds=8
+	key_rotate --now	# an epoch of that length begins
+	printf '%s\n' "$TS hold=7.5" "$PLAIN hold=7.5" | raw -R 6000 -r 20 -t 1 >"$TMPDIR/held" &
+	held=$!
+	pause 1.5
+	server sysctl -qw "net.cookiebox.epoch_seconds=$1"
+	wait $held
+	results_are "epochs of $1 s instead of 8 s: old cookies open" ok "$TMPDIR/held"
+}
+
+plan
+topology
+start_nginx
+load_module
+ranges
+container
+set_delay 100 || die "no netem"
+protect invalid drop flow-cache on
+under_load
+server sysctl -qw net.cookiebox.embryonic_max=0
+old_cookies 2
+old_cookies 3600
+finish
