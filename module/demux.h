@@ -67,4 +67,7 @@ struct cb_decision cb_offer_serves(struct cb_ctx *ctx);
  */
 struct cb_decision cb_offer_sealed_by(struct cb_ctx *ctx);
 
+int cb_offer_register(void);		/* the per-CPU table; module init, before any namespace */
+void cb_offer_unregister(void);
+
 #endif

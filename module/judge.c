@@ -72,11 +72,11 @@ static struct cb_decision judge_invalid(struct cb_ctx *ctx, enum cb_reason reaso
 
 #define MEMOS	16u	/* of segments that are received in one list, and go on together */
 
-static DEFINE_PER_CPU(struct cb_memo, memos[MEMOS]);
+static struct cb_memo __percpu *memos;	/* MEMOS of them */
 
 static struct cb_memo *memo_of(const struct cb_ctx *ctx)
 {
-	return this_cpu_ptr(&memos[ctx->seg.ack % MEMOS]);
+	return this_cpu_ptr(memos) + ctx->seg.ack % MEMOS;
 }
 
 static void keep_memo(struct cb_ctx *ctx)
@@ -245,4 +245,15 @@ struct cb_decision cb_judge_delivery(struct cb_ctx *ctx)
 	if (d.action == CB_REDEEM)
 		return cb_mode_call(ctx, deliver);
 	return follows(ctx, d.reason) ? if_served(ctx, d) : cb_decide(CB_PASS, CB_R_NONE);
+}
+
+int cb_judge_register(void)
+{
+	memos = __alloc_percpu(MEMOS * sizeof(struct cb_memo), __alignof__(struct cb_memo));
+	return memos ? 0 : -ENOMEM;
+}
+
+void cb_judge_unregister(void)
+{
+	free_percpu(memos);
 }

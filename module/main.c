@@ -7,6 +7,8 @@
  */
 #include <linux/init.h>
 #include <linux/module.h>
+#include "demux.h"
+#include "mode.h"
 #include "net.h"
 #include "netlink.h"
 #include "splice.h"
@@ -14,52 +16,48 @@
 
 #define CB_VERSION "0.1.0"
 
+struct part {
+	int (*register_it)(void);
+	void (*unregister_it)(void);
+};
+
+static const struct part parts[] = {
+	{ cb_judge_register, cb_judge_unregister },
+	{ cb_offer_register, cb_offer_unregister },
+	{ cb_offer_splice_register, cb_offer_splice_unregister },
+	{ cb_splice_register, cb_splice_unregister },
+	{ cb_flow_register, cb_flow_unregister },
+	{ cb_net_register, cb_net_unregister },
+	{ cb_own_register, cb_own_unregister },
+	{ cb_netlink_register, cb_netlink_unregister },
+	{ cb_target_register, cb_target_unregister },
+};
+
+static void take_down(unsigned int count)
+{
+	while (count--)
+		parts[count].unregister_it();
+}
+
 static int __init cb_init(void)
 {
+	unsigned int i;
 	int err;
 
-	err = cb_splice_register();
-	if (err)
-		return err;
-	err = cb_flow_register();
-	if (err)
-		goto err_splice;
-	err = cb_net_register();
-	if (err)
-		goto err_flow;
-	err = cb_own_register();
-	if (err)
-		goto err_net;
-	err = cb_netlink_register();
-	if (err)
-		goto err_own;
-	err = cb_target_register();
-	if (err)
-		goto err_netlink;
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		err = parts[i].register_it();
+		if (err) {
+			take_down(i);
+			return err;
+		}
+	}
 	pr_info("cookiebox " CB_VERSION " loaded\n");
 	return 0;
-
-err_netlink:
-	cb_netlink_unregister();
-err_own:
-	cb_own_unregister();
-err_net:
-	cb_net_unregister();
-err_flow:
-	cb_flow_unregister();
-err_splice:
-	cb_splice_unregister();
-	return err;
 }
 
 static void __exit cb_exit(void)
 {
-	cb_target_unregister();
-	cb_netlink_unregister();
-	cb_own_unregister();
-	cb_net_unregister();
-	cb_flow_unregister();
-	cb_splice_unregister();
+	take_down(ARRAY_SIZE(parts));
 }
 
 module_init(cb_init);

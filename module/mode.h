@@ -161,6 +161,9 @@ bool cb_judge_again(struct cb_ctx *ctx);
 /* Does this ACK of no known connection open a cookie?  Fills ctx->opened. */
 struct cb_decision cb_judge_cookie(struct cb_ctx *ctx);
 
+int cb_judge_register(void);		/* the per-CPU memos; module init, before any namespace */
+void cb_judge_unregister(void);
+
 /* hooks.c */
 unsigned int cb_hooks_pre_routing(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);

@@ -35,7 +35,8 @@ struct way {
 	u8 family;
 };
 
-static DEFINE_PER_CPU(struct way, ways[SLOTS]);
+/* Not in the module's static per-CPU space, which all modules share: 8 KiB. */
+static struct way __percpu *ways;	/* SLOTS of them */
 
 /* MTU of the path on, or 0: it is not forwarded. */
 static u32 ask4(const struct cb_ctx *ctx)
@@ -120,7 +121,7 @@ static const struct way *find(const struct cb_ctx *ctx)
 	int ifindex = ctx->state->in->ifindex;
 	struct way *p;
 
-	p = this_cpu_ptr(&ways[(be32_to_cpu(t->daddr.a[0] ^ t->daddr.a[3]) ^ ifindex) % SLOTS]);
+	p = this_cpu_ptr(ways) + (be32_to_cpu(t->daddr.a[0] ^ t->daddr.a[3]) ^ ifindex) % SLOTS;
 	if (p->net_cookie == net_cookie && p->daddr.q[0] == t->daddr.q[0] &&
 	    p->daddr.q[1] == t->daddr.q[1] && p->family == t->family &&
 	    p->ifindex == ifindex && p->mark == ctx->skb->mark && ctx->now_ms < p->until_ms)
@@ -219,4 +220,15 @@ struct cb_decision cb_offer_splice(struct cb_ctx *ctx)
 	fill_policy(ctx, mss, profile.has);
 	fill_dress(ctx);
 	return d;
+}
+
+int cb_offer_splice_register(void)
+{
+	ways = __alloc_percpu(SLOTS * sizeof(struct way), __alignof__(struct way));
+	return ways ? 0 : -ENOMEM;
+}
+
+void cb_offer_splice_unregister(void)
+{
+	free_percpu(ways);
 }

@@ -39,7 +39,8 @@ struct dest {
 	bool has_keys;			/* TCP-MD5 or TCP-AO */
 };
 
-static DEFINE_PER_CPU(struct dest, dests[DEST_SLOTS]);
+/* Not in the module's static per-CPU space, which all modules share: 8 KiB. */
+static struct dest __percpu *dests;	/* DEST_SLOTS of them */
 
 static int sdif_of(const struct cb_ctx *ctx)
 {
@@ -239,8 +240,8 @@ static struct dest *find_dest(struct cb_ctx *ctx)
 	u32 port = be16_to_cpu(t->dport);
 	struct dest *d;
 
-	d = this_cpu_ptr(&dests[(be32_to_cpu(t->daddr.a[0] ^ t->daddr.a[3]) ^ port ^ ifindex) %
-				DEST_SLOTS]);
+	d = this_cpu_ptr(dests) +
+	    (be32_to_cpu(t->daddr.a[0] ^ t->daddr.a[3]) ^ port ^ ifindex) % DEST_SLOTS;
 	if (likely(d->net_cookie == ctx->state->net->net_cookie &&
 		   d->daddr.q[0] == t->daddr.q[0] && d->daddr.q[1] == t->daddr.q[1] &&
 		   d->dport == t->dport && d->family == t->family && d->ifindex == ifindex &&
@@ -361,4 +362,15 @@ struct cb_decision cb_offer_local(struct cb_ctx *ctx)
 	fill_policy(ctx, dest);
 	fill_dress(ctx, dest);
 	return d;
+}
+
+int cb_offer_register(void)
+{
+	dests = __alloc_percpu(DEST_SLOTS * sizeof(struct dest), __alignof__(struct dest));
+	return dests ? 0 : -ENOMEM;
+}
+
+void cb_offer_unregister(void)
+{
+	free_percpu(dests);
 }

@@ -286,5 +286,7 @@ bool cb_offer_splice_guess(struct cb_ctx *ctx);
 struct cb_decision cb_offer_splice(struct cb_ctx *ctx);
 struct cb_decision cb_offer_splice_serves(struct cb_ctx *ctx);
 struct cb_decision cb_offer_splice_sealed_by(struct cb_ctx *ctx);
+int cb_offer_splice_register(void);	/* the per-CPU table; module init, before any namespace */
+void cb_offer_splice_unregister(void);
 
 #endif

@@ -57,7 +57,7 @@ PURE = [
     fault("nonce-left-out", "what was sealed before a reboot opens after it", "pure asan-keyring",
           "keys.c", "nonce ? sizeof(in) : KDF_FIXED_LEN", "KDF_FIXED_LEN"),
     fault("memo-of-another-ring", "what was opened is believed though its key is gone",
-          "pure asan-memo", "memo.c", "m->ring == ring && ", ""),
+          "pure asan-memo", "memo.c", "m->ring == ring && ", "ring && "),
     fault("memo-of-another-echo", "what was opened is believed of another segment",
           "pure asan-memo", "memo.c", " &&\n	       m->tsecr == opt->tsecr;", ";"),
     fault("client-isn-not-bound", "a cookie opens for another client ISN", "fuzz cookie",

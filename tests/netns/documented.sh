@@ -192,7 +192,7 @@ page()
 plan
 topology
 start_nginx
-sed -i 's/listen 80 backlog=4096;/& listen 443; listen [::]:443 ipv6only=on; listen 8080;
+sed -i 's/listen 80 backlog=4096;/& listen 443; listen [::]:443 ipv6only=on; listen 8080; \
 	listen [::]:8080 ipv6only=on;/' "$TMPDIR/nginx.conf"
 server nginx -c "$TMPDIR/nginx.conf" -p "$TMPDIR" -s reload 2>/dev/null
 wait_for 20 listening server 443 && wait_for 20 listening server 8080 || die "nginx does not reload"

@@ -84,9 +84,12 @@ def try_words(name, words, default):
 def try_all():
     pages = sections()
     report(sorted(pages) == sorted(os.listdir(FOLDER)), "each has its section, and no other")
-    for name, text in pages.items():
-        default = re.search(r"^:Default: (?:``)?(\w+)", text, re.M)[1]
+    defaults = {name: re.search(r"^:Default: (?:``)?(\w+)", text, re.M)[1]
+                for name, text in pages.items()}
+    for name, default in defaults.items():
         report(read(name) == default, f"{name} is {default} at first ({read(name)})")
+    for name, text in pages.items():
+        default = defaults[name]
         limits = re.search(r"^:Range: (\d+) to (\d+)", text, re.M)
         if limits:
             try_range(name, int(limits[1]), int(limits[2]), default)
