@@ -151,17 +151,17 @@ static void forget_old(struct cb_ring *ring)
 }
 
 /* An echoed timestamp may be two epochs old, or more where the epochs were
- * longer at the time.
+ * longer at the time: what was sealed since the start of the oldest that opens
+ * lives until the next begins.  After a restart that is the current one.
  */
 void cb_epoch_settle(struct cb_ring *ring, const struct cb_epoch_by *by)
 {
 	const struct cb_slot *current_slot = cb_ring_sealing(ring, by->now_ms);
-	const struct cb_slot *before = cb_ring_before(ring, current_slot);
+	const struct cb_slot *oldest = cb_ring_before(ring, current_slot) ?: current_slot;
 	u64 life_ms = 2ULL * by->len_ms;
 
 	forget_old(ring);
-	if (before)
-		life_ms = max(life_ms, cb_epoch_newest(ring)->start_ms - before->start_ms);
+	life_ms = max(life_ms, cb_epoch_newest(ring)->start_ms - oldest->start_ms);
 	ring->ts_life_ms = min_t(u64, life_ms, U32_MAX / 2);
 	ring->epoch = current_slot->epoch;
 }

@@ -18,13 +18,14 @@ struct box {
 	s64 wall_step;		/* ms that the wall clock is off */
 	u64 boot;		/* CLOCK_MONOTONIC began so much earlier than the simulation */
 	unsigned int late;	/* ms that the worker comes late */
+	u32 len;		/* of the epochs to come */
 };
 
 static struct cb_epoch_by moment(const struct box *b, u64 t)
 {
 	return (struct cb_epoch_by){
 		.master = &b->master, .nonce = b->nonce, .now_ms = b->boot + t,
-		.wall_ms = WALL_0 + t + b->wall_step, .len_ms = LEN,
+		.wall_ms = WALL_0 + t + b->wall_step, .len_ms = b->len,
 	};
 }
 
@@ -48,6 +49,7 @@ static struct box *new_box(struct kunit *test, enum cb_clock clock, u64 boot, s6
 	b->master.clock = clock;
 	b->wall_step = wall_step;
 	b->boot = boot;
+	b->len = LEN;
 	b->ring.cluster = clock == CB_CLOCK_WALL;
 	b->ring.n_pairs = 1;
 	b->ring.pair[0].key = fix_key(CB_KEY_GATE, 0);
@@ -222,11 +224,44 @@ static void new_master(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lost, 0u);
 }
 
+/* Epochs become short at @at: what was sealed just before opens as long as it was to. */
+static unsigned int lost_when_short(struct box *b, u64 at)
+{
+	struct box before = *b;
+	unsigned int lost = 0;
+	u32 delay;
+
+	b->len = 2000;
+	for (delay = TICK; delay <= LEN; delay += TICK) {
+		advance(b, at + delay);
+		lost += !shakes(&before, b, true, at, delay);
+		lost += !shakes(&before, b, false, at, delay);
+		if (cb_ring_sealing(&b->ring, b->boot + at + delay)->epoch >
+		    cb_ring_sealing(&before.ring, b->boot + at)->epoch)
+			break;
+	}
+	return lost;
+}
+
+/* In the epoch after a restart, which nothing precedes, and in later ones. */
+static void shorter(struct kunit *test)
+{
+	struct box *first = new_box(test, CB_CLOCK_LOCAL, 123456, 0);
+	struct box *later = new_box(test, CB_CLOCK_LOCAL, 123456, 0);
+
+	advance(first, 1000);
+	KUNIT_EXPECT_EQ(test, lost_when_short(first, 1000), 0u);
+	advance(later, LEN);
+	advance(later, 2 * LEN + 1000);
+	KUNIT_EXPECT_EQ(test, lost_when_short(later, 2 * LEN + 1000), 0u);
+}
+
 static struct kunit_case epoch_cases[] = {
 	KUNIT_CASE_PARAM(one_box, step_gen_params),
 	KUNIT_CASE_PARAM(held, step_gen_params),
 	KUNIT_CASE(neighbours),
 	KUNIT_CASE(new_master),
+	KUNIT_CASE(shorter),
 	{}
 };
 
