@@ -144,8 +144,10 @@ static bool translate(const struct cb_splice *sp, struct sk_buff *skb, const str
 	__sum16 *check;
 	__wsum diff;
 
-	if (skb_ensure_writable(skb, q->th + q->avail))
+	if (skb_ensure_writable(skb, q->th + q->avail)) {
+		cb_splice_count(sp, CB_R_NO_MEMORY);
 		return false;
+	}
 	cb_translate_quoted(skb->data + q->th, q->avail, &sp->shift, by_server, &diff);
 	check = (__sum16 *)(skb->data + q->icmp + offsetof(struct icmphdr, checksum));
 	if (skb->ip_summed != CHECKSUM_PARTIAL)

@@ -21,20 +21,20 @@
  * (the change of the header and that of the checksum cancel out) and what it has yet to
  * sum.
  */
-bool cb_splice_translate(const struct cb_splice *sp, struct sk_buff *skb,
-			 const struct cb_segment *seg, bool to_server)
+enum cb_reason cb_splice_translate(const struct cb_splice *sp, struct sk_buff *skb,
+				   const struct cb_segment *seg, bool to_server)
 {
 	struct tcphdr *th;
 	__wsum diff = 0;
 
 	if (skb_ensure_writable(skb, seg->thoff + seg->thlen))
-		return false;
+		return CB_R_NO_MEMORY;
 	th = (struct tcphdr *)(skb->data + seg->thoff);
 	if (!cb_translate((u8 *)th, seg->thlen, &sp->shift, to_server, &diff))
-		return false;
+		return CB_R_BAD_OPTIONS;
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
 		csum_replace_by_diff(&th->check, diff);
-	return true;
+	return CB_R_NONE;
 }
 
 static int refuse(struct cb_splice *sp, enum cb_reason reason)
@@ -45,9 +45,9 @@ static int refuse(struct cb_splice *sp, enum cb_reason reason)
 
 static int pass_on(struct cb_splice *sp, struct cb_ctx *ctx)
 {
-	if (likely(cb_splice_translate(sp, ctx->skb, &ctx->seg, true)))
-		return NF_ACCEPT;
-	return refuse(sp, CB_R_BAD_OPTIONS);
+	enum cb_reason reason = cb_splice_translate(sp, ctx->skb, &ctx->seg, true);
+
+	return likely(reason == CB_R_NONE) ? NF_ACCEPT : refuse(sp, reason);
 }
 
 static int reset(struct cb_splice *sp, struct cb_ctx *ctx)

@@ -81,6 +81,7 @@ static void release(const struct cb_splice *sp, struct sk_buff *held, u8 pf)
 {
 	struct nf_hook_state state = { .pf = pf, .hook = NF_INET_PRE_ROUTING };
 	struct cb_ctx ctx CB_UNINITIALIZED;
+	enum cb_reason reason;
 	struct sk_buff *skb;
 
 	ctx.state = &state;
@@ -90,11 +91,15 @@ static void release(const struct cb_splice *sp, struct sk_buff *held, u8 pf)
 		held = skb->next;
 		skb_mark_not_on_list(skb);
 		ctx.skb = skb;
-		if (cb_parse_tuple(&ctx) && ctx.header == CB_R_NONE &&
-		    cb_splice_translate(sp, skb, &ctx.seg, true))
+		reason = cb_parse_tuple(&ctx) ? ctx.header : CB_R_BAD_OPTIONS;
+		if (reason == CB_R_NONE)
+			reason = cb_splice_translate(sp, skb, &ctx.seg, true);
+		if (reason == CB_R_NONE) {
 			cb_splice_inject(sp, skb);
-		else
-			kfree_skb(skb);
+			continue;
+		}
+		cb_splice_count(sp, reason);
+		kfree_skb(skb);
 	}
 }
 
@@ -137,7 +142,9 @@ static unsigned int answered(struct cb_splice *sp, struct cb_ctx *ctx)
 	cb_splice_learn(sp, ctx);
 	acknowledge(sp, ctx, was.tsval, was.window);
 	release(sp, was.held, pf);
-	return become_update(sp, ctx, ctx->seg.opt.tsecr) ? NF_ACCEPT : NF_DROP;
+	if (!become_update(sp, ctx, ctx->seg.opt.tsecr))
+		return refuse(sp, CB_R_NO_MEMORY);
+	return NF_ACCEPT;
 }
 
 unsigned int cb_splice_refused(struct cb_splice *sp, struct sk_buff *skb)
@@ -150,11 +157,13 @@ unsigned int cb_splice_refused(struct cb_splice *sp, struct sk_buff *skb)
 	u64 print = READ_ONCE(sp->w.print);
 	u32 at = READ_ONCE(sp->w.print_at);
 
+	if (!cb_splice_become(sp, skb, &rst))	/* the server will say it again */
+		return refuse(sp, CB_R_NO_MEMORY);
 	if (!cb_splice_end_waiting(sp))
 		return NF_DROP;
 	cb_redeem_confirm(sp->cbn, print, at);
 	cb_splice_count(sp, CB_R_SERVER_REFUSED);
-	return cb_splice_become(sp, skb, &rst) ? NF_ACCEPT : NF_DROP;
+	return NF_ACCEPT;
 }
 
 /* Nobody listens there: the client learns of it as if it had just been told. */
@@ -232,12 +241,14 @@ static unsigned int open_out(struct cb_splice *sp, struct cb_ctx *ctx)
 {
 	struct cb_segment *seg = &ctx->seg;
 	unsigned int verdict = NF_ACCEPT;
+	enum cb_reason reason;
 	u8 flags = seg->flags;
 
 	if (unlikely(flags & CB_TCP_SYN))
 		return flags & CB_TCP_ACK ? answered_again(sp, ctx) : NF_ACCEPT;
-	if (!cb_splice_translate(sp, ctx->skb, seg, false))
-		return refuse(sp, CB_R_BAD_OPTIONS);
+	reason = cb_splice_translate(sp, ctx->skb, seg, false);
+	if (unlikely(reason != CB_R_NONE))
+		return refuse(sp, reason);
 	seg->seq += sp->shift.seq;
 	if (unlikely(flags & CB_TCP_RST))
 		verdict = reset(sp, ctx);

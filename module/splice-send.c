@@ -158,8 +158,10 @@ static void inject_built(const struct cb_splice *sp, const struct cb_build *b)
 {
 	struct sk_buff *skb = make(b, sp->cbn->net);
 
-	if (!skb)
+	if (!skb) {
+		cb_splice_count(sp, CB_R_NO_MEMORY);
 		return;
+	}
 	skb->mark = sp->mark;
 	cb_splice_inject(sp, skb);
 }
@@ -228,6 +230,7 @@ bool cb_splice_reset_unknown(struct cb_ctx *ctx)
 	struct cb_build b;
 
 	cb_flow_key_of(&like.flow.key, &ctx->seg.tuple);
+	like.flow.facts.service = ctx->svc->anchor->id;
 	cb_splice_to_client(&like, &rst);
 	to_server(&b, &like);
 	dress_as(&b, ctx->skb);
@@ -266,5 +269,6 @@ void cb_splice_to_client(const struct cb_splice *sp, const struct cb_made *m)
 	ctx.dress.oif = bound_to(state.in);
 	to_client(&b, sp);
 	describe(&b, m);
-	cb_reply_made(&ctx, &b);
+	if (cb_reply_made(&ctx, &b) == CB_R_NO_MEMORY)
+		cb_splice_count(sp, CB_R_NO_MEMORY);
 }

@@ -64,6 +64,7 @@ static struct cb_decision send_syn(struct cb_ctx *ctx, struct cb_splice *sp)
 		if (cb_splice_become_syn(sp, ctx->skb, ctx->opened.tsval, seg->window))
 			return cb_decide(CB_PASS, CB_R_COOKIE_ACCEPTED);
 		cb_splice_end(sp);
+		cb_redeem_end(ctx, CB_R_NO_MEMORY);
 		return cb_decide(CB_DROP, CB_R_NO_MEMORY);
 	}
 	if (cb_splice_hold(sp, ctx->skb) != CB_HELD)

@@ -226,9 +226,9 @@ void cb_splice_track(struct cb_splice_end *from, const struct cb_splice_end *to,
 		     const struct cb_segment *seg, const struct sk_buff *skb);
 /* Are both ends done? */
 void cb_splice_settle(struct cb_splice *sp);
-/* Translates in place; false: malformed, or no memory. */
-bool cb_splice_translate(const struct cb_splice *sp, struct sk_buff *skb,
-			 const struct cb_segment *seg, bool to_server);
+/* Translates in place; or BAD_OPTIONS, or NO_MEMORY. */
+enum cb_reason cb_splice_translate(const struct cb_splice *sp, struct sk_buff *skb,
+				   const struct cb_segment *seg, bool to_server);
 
 /* splice-out.c */
 unsigned int cb_splice_post_routing(void *priv, struct sk_buff *skb,
