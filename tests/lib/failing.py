@@ -73,11 +73,13 @@ class Failing:
 
     def read_log(self):
         """Which sites failed: of each report, the first frame in the module."""
-        inner, self.last = None, None
+        inner, jump, self.last = None, None, None
         while True:
             try:
                 line = os.read(self.log, 8192).decode(errors="replace").split(";", 1)[-1]
             except BlockingIOError:
+                self.hit.update({self.last or jump} - {None})
+                self.last = self.last or jump
                 return
             except BrokenPipeError:             # overwritten before it was read
                 continue
@@ -85,14 +87,16 @@ class Failing:
                 inner = set()
             elif inner is not None and (frame := re.search(r"([\w.]+)\+(0x[1-9a-f]\w*)/0x", line)):
                 inner.add(frame[1])
-                self.credit(f"{frame[1]}+{frame[2]}", inner)
+                address = f"{frame[1]}+{frame[2]}"
+                if not self.last and self.called(address, inner):
+                    self.last = address
+                jump = jump or next((s for s in self.sites
+                                     if "+" not in s and self.called(s, inner)), None)
 
-    def credit(self, address, inner):
-        for site in (address, *(s for s in self.sites if "+" not in s)):
-            allocator = self.sites.get(site)
-            if not self.last and {allocator, SEEN_AS.get(allocator)} & inner:
-                self.last = site
-                self.hit.add(site)
+    def called(self, site, inner):
+        """Whether the allocator that is called there is further in."""
+        allocator = self.sites.get(site)
+        return {allocator, SEEN_AS.get(allocator)} & inner
 
     def once(self, nth, action):
         """(whether the n-th allocation came and failed, what the action returned)."""

@@ -73,6 +73,17 @@ def parse(data):
     return found
 
 
+def counter(sock, name):
+    """Sum over services of a counter."""
+    total = 0
+    for reply in sock.dump(C["CMD_STATS_GET"]):
+        for one in reply.get(C["A_STATS_COUNTER"], []):
+            fields = parse(one)
+            if fields[C["A_COUNTER_NAME"]][0].rstrip(b"\0").decode() == name:
+                total += struct.unpack("=Q", fields[C["A_COUNTER_DONE"]][0])[0]
+    return total
+
+
 class Refused(Exception):
     """The kernel said no: errno, its sentence, and the offset of the attribute to blame."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A client behind a tap device: segments as bytes, written and read by this task."""
+"""A client, or a server, behind a tap device: segments as bytes, written and read by this task."""
 
 import fcntl
 import os
@@ -24,9 +24,9 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def frame(family, sport, dport, seq, ack, flags, options=b"", data=b""):
-    """An Ethernet frame with a segment from the client to the server."""
-    src, dst = packed(CLIENT[family]), packed(SERVER[family])
+def frame(family, sport, dport, seq, ack, flags, options=b"", data=b"", ends=(CLIENT, SERVER)):
+    """An Ethernet frame with a segment from the client to the server, or between other ends."""
+    src, dst = (packed(end[family]) for end in ends)
     length = 20 + len(options) + len(data)
     tcp = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, (20 + len(options)) << 2, flags, 64240,
                       0, 0) + options + data
@@ -41,7 +41,9 @@ def frame(family, sport, dport, seq, ack, flags, options=b"", data=b""):
 
 
 class Tap:
-    def __init__(self, name="cb0"):
+    """A device of this host, and a neighbour behind it."""
+
+    def __init__(self, name="cb0", host=SERVER, neighbour=CLIENT):      # pylint: disable=W0102
         self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(self.fd, 0x400454ca, struct.pack("16sH22x", name.encode(), 0x5002))
         mac = {key: ":".join(f"{b:02x}" for b in value)
@@ -50,8 +52,8 @@ class Tap:
         for family in (4, 6):
             plen = 24 if family == 4 else 64
             nodad = "nodad" if family == 6 else ""
-            commands += [f"addr add {SERVER[family]}/{plen} dev {name} {nodad}",
-                         f"neigh add {CLIENT[family]} lladdr {mac['ours']} dev {name} nud permanent"]
+            commands += [f"addr add {host[family]}/{plen} dev {name} {nodad}",
+                         f"neigh add {neighbour[family]} lladdr {mac['ours']} dev {name} nud permanent"]
         subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
 
     def send(self, family, *segment, partial=False, spoil=False, **more):
