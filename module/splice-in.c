@@ -171,7 +171,7 @@ static bool note(struct cb_splice *sp, const struct cb_segment *seg)
  */
 static int too_late(struct cb_splice *sp, struct cb_ctx *ctx)
 {
-	if (smp_load_acquire(&sp->state) == CB_SPLICE_WAITING)
+	if (smp_load_acquire(&sp->state) == CB_SPLICE_WAITING)	/* as in judge() */
 		return NF_DROP;		/* sent again, it opens its cookie again */
 	return open_in(sp, ctx);
 }
