@@ -16,47 +16,6 @@
 
 export XTABLES_LIBDIR=$TOP/build:/usr/lib/x86_64-linux-gnu/xtables
 
-# get PORT: a page.
-get()
-{
-	client curl -sS --fail --max-time "${LIMIT:-20}" -o /dev/null "http://$URLHOST:$1/page"
-}
-
-# counted SERVICE REASON
-counted()
-{
-	server cookiebox stats "$1" | awk -v reason="$2" '$2 == reason { n = $4 } END { print n + 0 }'
-}
-
-# served PORT SERVICE WHAT: a page by way of the service, with one cookie.
-served()
-{
-	local before
-	before=$(counted "$2" syn_answered)
-	check "$3: a page from port $1" get "$1"
-	check_equal "$3: $2 answered" $((before + 1)) "$(counted "$2" syn_answered)"
-}
-
-# unserved PORT SERVICE WHAT: a page, and the service has no part in it.
-unserved()
-{
-	local before
-	before=$(counted "$2" syn_answered)
-	check "$3: a page from port $1" get "$1"
-	check_equal "$3: $2 has no part in it" "$before" "$(counted "$2" syn_answered)"
-}
-
-# refused PORT WHAT
-refused()
-{
-	LIMIT=2 check_fails "$2: no page from port $1" get "$1"
-}
-
-add_element()
-{
-	check "sets: an element of $1 is added" server nft add element inet cookiebox "$1" "{ $2 }"
-}
-
 try_iptables()
 {
 	served 80 web iptables
@@ -115,13 +74,11 @@ try_vmap()
 
 try_firewall()
 {
-	local before
 	served 80 web "a firewall"
 	refused 8080 "a firewall, without a mark"
-	before=$(counted web refused_by_host)
 	refused 443 "a firewall, with a mark"
 	check "a firewall, with a mark: refused when the cookie opened" \
-		[ "$(counted web refused_by_host)" -gt "$before" ]
+		[ "$(counted web refused_by_host)" -gt 0 ]
 }
 
 # Both families have nft's rules; of iptables, the page has IPv4's.
@@ -168,34 +125,10 @@ try_always-new()
 	served 80 web "instead of the kernel's cookies, always"
 }
 
-clear()
-{
-	local name
-	server nft flush ruleset
-	for name in $(server cookiebox service show | awk 'NR > 1 { print $1 }'); do
-		wait_for 5 server cookiebox service del "$name"	# nft lets go of a rule later
-	done
-}
-
-# page NAME: what is old stays until the new has taken its place.
-page()
-{
-	local name
-	for name in $(examples "$1"); do
-		check "$1: $name: the example runs" example_run "$1" "$name"
-		check "$1: $name: this script knows what to expect" declare -F "try_$name"
-		"try_$name"
-		[[ $name == *-old ]] || clear
-	done
-}
-
 plan
 topology
 start_nginx
-sed -i 's/listen 80 backlog=4096;/& listen 443; listen [::]:443 ipv6only=on; listen 8080; \
-	listen [::]:8080 ipv6only=on;/' "$TMPDIR/nginx.conf"
-server nginx -c "$TMPDIR/nginx.conf" -p "$TMPDIR" -s reload 2>/dev/null
-wait_for 20 listening server 443 && wait_for 20 listening server 8080 || die "nginx does not reload"
+more_ports
 load_module
 page rules.rst
 page from-synproxy.rst
