@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm uml-debug
+# runs: vm uml-debug uml-debug-long
 # check: 6.12/- uml-debug/-
 # timeout: 500
 #
-# The tool against the module: transcripts of every verb in text and JSON (tests/cli/kernel).
+# The tool against the module: transcripts of every verb in text and JSON (tests/cli/kernel). With
+# KASAN and lockdep, make check runs those in which the module has most to do.
 #
 #   namespaces without a network: cookiebox ──netlink── module
 . "$(dirname "$0")/../lib/lib.sh"
@@ -30,5 +31,6 @@ plan
 check_match "without the module: a sentence" 'module is not loaded: modprobe cookiebox' \
 	"$(cookiebox show 2>&1)"
 load_module
-transcripts {service,refusals,get,key,stats,monitor,transaction,conf,examples}.txt
+transcripts {service,refusals,key,transaction,monitor}.txt
+[ "$PLATFORM" = uml-debug ] && [ -z "${LONG-}" ] || transcripts {get,stats,conf,examples}.txt
 finish
