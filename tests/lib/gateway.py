@@ -103,7 +103,7 @@ class End(Client):
             return
         value, echo = segment.timestamp
         if segment.has("A") and echo not in self.stamps:
-            raise Failed(f"an echo of {echo}, which was never sent: {segment}")
+            raise Failed(f"an echo of {echo}, which was never sent: {segment} to {segment.dport}; mine {self.ports}, stamps {sorted(self.stamps)}")
         if self.newest and before(value, self.newest[0]) and not before(segment.seq, self.newest[1]):
             raise Failed(f"the timestamp goes back from {self.newest[0]} to {value}: {segment}")
         if not self.newest or not before(value, self.newest[0]):
@@ -190,8 +190,9 @@ class Through(Side):
         """The box lets a SYN to a server that it does not know pass untouched, and learns from the
         answer. After this it knows, or has no leave to ask."""
         mine = self.client, self.server
-        for _ in range(5):
-            self.client, self.server = client, server = self.another()
+        first = self.client.ports[0] + PORTS // 2
+        for port in range(first, first + 500, 100):     # of this thread's, all of them
+            self.client, self.server = client, server = self.another(port)
             client.syn()
             if not server.asked():
                 break
