@@ -3,12 +3,13 @@
  * Engagement `auto` in the packet path: calm, or engaged?
  *
  * Owns the beginning of an attack; its end is attack.c's.  Invariants: in calm no
- * segment is changed, dropped, counted or answered; the SYN that finds the queue
+ * segment is changed, dropped or answered, nor does any counter show it; the SYN that finds the queue
  * high is the first to be answered; ACKs are judged as long as a cookie that was
  * given out may come back.  The lock is taken once for each attack, never for a segment.
  * Called in PRE_ROUTING, BH off, under rcu_read_lock().
  */
 #include <linux/percpu.h>
+#include "calm.h"
 #include "mode.h"
 #include "uapi/linux/cookiebox.h"
 
@@ -189,5 +190,7 @@ bool cb_engage_protects(struct cb_ctx *ctx)
 		return true;
 	if (ctx->seg.flags & CB_TCP_SYN)
 		return begins(ctx, e);
+	if (READ_ONCE(e->sketch))
+		cb_calm_acked(ctx);
 	return READ_ONCE(e->opens_until) && outstanding(e, cb_now_ms());
 }

@@ -25,6 +25,7 @@ struct cb_ctx;
 struct cb_net;
 struct cb_service;
 struct cb_service_spec;
+struct cb_sketch;
 
 #define CB_ATTACK_NAME	32	/* CB_NAME_LEN */
 #define CB_ATTACKS	64u	/* that a namespace remembers */
@@ -52,6 +53,7 @@ struct cb_tally {
 struct cb_engage {
 	u32 engaged;			/* set last, cleared first: acquire, release */
 	u32 opens_until;		/* CB_ENGAGE_UNIT_SHIFT; 0: no cookie is outstanding */
+	struct cb_sketch *sketch;	/* calm.c; NULL: none */
 	u32 stale[CB_ENGAGE_SLOTS];	/* least queue since the last release; stale_of() */
 
 	/* Under cb_net->engage.lock; what attack.c alone looks at, while engaged,

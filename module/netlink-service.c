@@ -175,6 +175,22 @@ static int parse_selector(struct request *r)
 	return 0;
 }
 
+/* What passes in calm is unknown when engaged, and its answers are known by address alone. */
+static int check_calm(struct request *r)
+{
+	const struct cb_service_spec *s = &r->spec;
+	struct nlattr *blamed = r->attrs[COOKIEBOX_A_SERVICE_ENGAGE] ?:
+				r->attrs[COOKIEBOX_A_SERVICE_MODE];
+
+	if (s->mark_mask || s->rule_only)
+		return refuse(r->extack, blamed,
+			      "engage auto in mode splice is for services with an address or port, without a mark");
+	if (s->unknown != COOKIEBOX_UNKNOWN_PASS || s->invalid != COOKIEBOX_INVALID_AUTO)
+		return refuse(r->extack, blamed,
+			      "engage auto in mode splice is for unknown pass and invalid auto: what began in calm is not known when engaged");
+	return 0;
+}
+
 static int check_mode(struct request *r)
 {
 	struct nlattr *mode = r->attrs[COOKIEBOX_A_SERVICE_MODE];
@@ -183,11 +199,8 @@ static int check_mode(struct request *r)
 		refuse(r->extack, mode, "mode handoff is not built into this module: use local");
 		return -EOPNOTSUPP;
 	}
-	if (r->spec.mode == COOKIEBOX_MODE_SPLICE && r->spec.engage == COOKIEBOX_ENGAGE_AUTO) {
-		refuse(r->extack, r->attrs[COOKIEBOX_A_SERVICE_ENGAGE] ?: mode,
-		       "engage auto is not built for mode splice: use always, observe or off");
-		return -EOPNOTSUPP;
-	}
+	if (r->spec.mode == COOKIEBOX_MODE_SPLICE && r->spec.engage == COOKIEBOX_ENGAGE_AUTO)
+		return check_calm(r);
 	if (r->spec.mode != COOKIEBOX_MODE_SPLICE && r->spec.unknown)
 		return refuse(r->extack, r->attrs[COOKIEBOX_A_SERVICE_UNKNOWN] ?: mode,
 			      "unknown drop and unknown reset are of mode splice: the host's own stack knows its connections");

@@ -13,6 +13,7 @@
 #include <linux/netlink.h>
 #include <net/addrconf.h>
 #include <net/route.h>
+#include "calm.h"
 #include "mode.h"
 #include "net.h"
 #include "netlink.h"
@@ -59,6 +60,7 @@ static int put_auto(struct sk_buff *skb, const struct cb_service *svc)
 {
 	const struct cb_service_spec *s = &svc->spec;
 	bool engaged = smp_load_acquire(&svc->anchor->engage.engaged);	/* see engage() */
+	u32 half_open;
 
 	if ((s->engage_at && nla_put_u8(skb, COOKIEBOX_A_SERVICE_ENGAGE_AT, s->engage_at)) ||
 	    (s->release_at && nla_put_u8(skb, COOKIEBOX_A_SERVICE_RELEASE_AT, s->release_at)) ||
@@ -67,6 +69,9 @@ static int put_auto(struct sk_buff *skb, const struct cb_service *svc)
 	if (s->engage != COOKIEBOX_ENGAGE_AUTO)
 		return 0;
 	if (nla_put_u8(skb, COOKIEBOX_A_SERVICE_ENGAGED, engaged))
+		return -EMSGSIZE;
+	if (cb_calm_half_open(svc->anchor, &half_open) &&
+	    nla_put_u32(skb, COOKIEBOX_A_SERVICE_HALF_OPEN, half_open))
 		return -EMSGSIZE;
 	if (!engaged)
 		return 0;

@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include "calm.h"
 #include "net.h"
 #include "table.h"
 
@@ -261,6 +262,7 @@ static void free_anchor(struct kref *ref)
 {
 	struct cb_anchor *anchor = container_of(ref, struct cb_anchor, ref);
 
+	cb_calm_free(anchor);
 	free_percpu(anchor->counters);
 	kfree(anchor);
 }

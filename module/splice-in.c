@@ -15,7 +15,7 @@
 
 #define NOT_KNOWN	(-1)
 #define ACK_STEP_MAX	BIT(30)		/* the largest window there is (RFC 7323 2.3) */
-#define EARLY_MAX	65535u		/* bytes behind the SYN that may be sent so early */
+#define EARLY_MAX	65535u		/* bytes behind the SYN that may be sent so early, or late */
 
 /* The checksum is right afterwards if it was before, and so are what the device summed
  * (the change of the header and that of the checksum cancel out) and what it has yet to
@@ -115,15 +115,18 @@ static int open_in(struct cb_splice *sp, struct cb_ctx *ctx)
 	return pass_on(sp, ctx);
 }
 
-/* Of the connection that has ended, or of one that takes its place? */
+/* Of the connection that has ended, or of one that takes its place?  The client has said
+ * nothing behind its end; a client that begins anew at once does so only a little behind it.
+ */
 static int closing_in(struct cb_splice *sp, struct cb_ctx *ctx)
 {
-	u32 off = ctx->seg.seq - READ_ONCE(sp->server.ack) + EARLY_MAX;
+	u32 end = READ_ONCE(sp->client.finished) ? READ_ONCE(sp->client.fin) :
+						   READ_ONCE(sp->server.ack);
 	u32 step = ctx->seg.ack - READ_ONCE(sp->client.ack) + ACK_STEP_MAX;
 
 	if (ctx->seg.flags & CB_TCP_SYN)
 		return NOT_KNOWN;
-	if (off > 2 * EARLY_MAX || step > 2 * ACK_STEP_MAX)
+	if (end - ctx->seg.seq > EARLY_MAX || step > 2 * ACK_STEP_MAX)
 		return NOT_KNOWN;
 	return open_in(sp, ctx);
 }

@@ -35,6 +35,9 @@ struct cb_decision cb_splice_ask(struct cb_ctx *ctx, struct cb_profile *profile)
 		return cb_decide(CB_PASS, CB_R_SERVER_DEAD);
 	if (state == CB_PROFILE_KNOWN || !lets_pass(spec))
 		return cb_decide(CB_ANSWER, CB_R_NONE);
+	/* The answer would be taken for one of the connection that these ends had before. */
+	if (cb_splice_find(ctx->cbn, &ctx->seg.tuple))
+		return cb_decide(CB_ANSWER, CB_R_NONE);
 	event = cb_profiles_may_ask(p, &ctx->seg, spec->engage == COOKIEBOX_ENGAGE_OBSERVE,
 				    ctx->now_ms);
 	if (event != CB_PROFILE_ASKED && event != CB_PROFILE_DIED)

@@ -11,6 +11,7 @@
  */
 #include <net/sock.h>
 #include "bytes.h"
+#include "calm.h"
 #include "profile.h"
 #include "redeem.h"
 #include "splice.h"
@@ -295,6 +296,7 @@ static unsigned int from_server(struct cb_net *cbn, struct sk_buff *skb,
 	sp = cb_splice_find(cbn, &ctx.seg.tuple);
 	if (likely(sp))
 		return judge(sp, &ctx);
+	cb_calm_answered(&ctx);
 	turn(&ctx.seg.tuple);
 	cb_splice_overhear(&ctx);
 	return NF_ACCEPT;

@@ -12,6 +12,7 @@
 #include <linux/ipv6.h>
 #include <net/dsfield.h>
 #include <net/inet_ecn.h>
+#include "calm.h"
 #include "embryonic.h"
 #include "redeem.h"
 #include "splice.h"
@@ -24,11 +25,6 @@ static bool known(struct cb_ctx *ctx)
 }
 
 static bool delays(struct cb_ctx *ctx)
-{
-	return false;
-}
-
-static bool load(struct cb_ctx *ctx, struct cb_load *load)
 {
 	return false;
 }
@@ -162,6 +158,6 @@ const struct cb_mode_ops cb_mode_splice = {
 	.known = known,
 	.opened = opened,
 	.unknown = unknown,
-	.load = load,
+	.load = cb_calm_load,
 	.awaits = awaits,
 };

@@ -17,6 +17,7 @@
 #include <linux/netlink.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "calm.h"
 #include "mode.h"
 #include "net.h"
 #include "netlink.h"
@@ -389,6 +390,11 @@ static int publish(struct cb_stage *st, struct cb_table *t, const struct cb_tabl
 		NL_SET_ERR_MSG(extack, "the hook behind routing cannot be registered");
 		cb_net_settle(cbn);
 		return err;
+	}
+	if (cb_calm_prepare(cbn, t)) {
+		NL_SET_ERR_MSG(extack, "no memory to count the handshakes of a service with engage auto");
+		cb_net_settle(cbn);
+		return -ENOMEM;
 	}
 	prepare_engage(cbn, old, t);
 	rcu_read_lock();			/* keeps old for tell() */

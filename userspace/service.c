@@ -109,6 +109,7 @@ const struct field service_fields[] = {
 	{ "hold", NULL, decode_number, COOKIEBOX_A_SERVICE_HOLD, NULL },
 	{ "engaged", NULL, decode_flag, COOKIEBOX_A_SERVICE_ENGAGED, NULL },
 	{ "engaged_since", NULL, decode_number, COOKIEBOX_A_SERVICE_ENGAGED_SINCE, NULL },
+	{ "half_open", NULL, decode_number, COOKIEBOX_A_SERVICE_HALF_OPEN, NULL },
 	{ "unknown", NULL, decode_choice, COOKIEBOX_A_SERVICE_UNKNOWN, unknown_choices },
 	{ "single_use", "SINGLE-USE", decode_choice, COOKIEBOX_A_SERVICE_SINGLE_USE,
 	  single_choices },

@@ -136,3 +136,26 @@ through()
 		$plain 2>&1)
 	[ "$LIB_COUNT" != 0 ] || die "no case ran"
 }
+
+# held COUNT PORT: begins connections that stay; tests/lib/linger.py. The first of all may be let pass
+# untouched, for the box to learn what the server is like: that one is not held.
+held()
+{
+	fetch || die "no page"
+	{ coproc HELD { client python3 -B "$TOP/tests/lib/linger.py" "$SERVER" "$1" "$2"; }; } 2>/dev/null
+	HELD_IN=${HELD[1]} HELD_OUT=${HELD[0]}
+	read -r -t 30 LINE <&"$HELD_OUT" && [ "$LINE" = "ready $1" ] || die "no connections: $LINE"
+}
+
+# tell COMMAND: its answer in LINE.
+tell()
+{
+	echo "$*" >&"$HELD_IN"
+	read -r -t 30 LINE <&"$HELD_OUT" || LINE=nothing
+}
+
+let_go()
+{
+	exec {HELD_IN}>&-
+	while read -r -t 10 LINE <&"$HELD_OUT"; do :; done
+}

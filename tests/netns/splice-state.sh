@@ -18,27 +18,6 @@
 [ "$FAMILY" = 6 ] && NOBODY=fd04::9 || NOBODY=10.4.0.9
 SILENT=$((${LONG:-0} ? 10000 : 3000))
 
-# held COUNT PORT: begins connections that stay; tests/lib/linger.py.
-held()
-{
-	{ coproc HELD { client python3 -B "$TOP/tests/lib/linger.py" "$SERVER" "$1" "$2"; }; } 2>/dev/null
-	HELD_IN=${HELD[1]} HELD_OUT=${HELD[0]}
-	read -r -t 30 LINE <&"$HELD_OUT" && [ "$LINE" = "ready $1" ] || die "no connections: $LINE"
-}
-
-# tell COMMAND: its answer in LINE.
-tell()
-{
-	echo "$*" >&"$HELD_IN"
-	read -r -t 30 LINE <&"$HELD_OUT" || LINE=nothing
-}
-
-let_go()
-{
-	exec {HELD_IN}>&-
-	while read -r -t 10 LINE <&"$HELD_OUT"; do :; done
-}
-
 # flows NAME: that number of the box' flow cache.
 flows()
 {

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Handshakes through a gateway that are half-open, counted for engagement `auto` (calm.h).
+ *
+ * Owns the sketches of anchors.  Invariants: a sketch is whole when it is seen, and goes with its
+ * anchor, a grace period after the last table that had it; no segment is changed, dropped
+ * or delayed here, and only segments of calm times are counted: when engaged, a server
+ * is told of no handshake that is not complete.
+ */
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <net/net_namespace.h>
+#include "calm.h"
+#include "mode.h"
+#include "sketch.h"
+#include "splice.h"
+#include "table.h"
+#include "uapi/linux/cookiebox.h"
+
+static struct cb_sketch *sketch_of(const struct cb_anchor *anchor)
+{
+	return smp_load_acquire(&anchor->engage.sketch);	/* pairs with begin() */
+}
+
+static int begin(const struct cb_net *cbn, struct cb_anchor *anchor)
+{
+	struct cb_sketch *s = kvzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	siphash_key_t key;
+
+	if (!s)
+		return -ENOMEM;
+	get_random_bytes(&key, sizeof(key));
+	cb_sketch_init(s, &key,
+		       cb_pressure_life_ms(READ_ONCE(cbn->net->ipv4.sysctl_tcp_synack_retries)));
+	memzero_explicit(&key, sizeof(key));
+	smp_store_release(&anchor->engage.sketch, s);		/* it is whole when it is seen */
+	return 0;
+}
+
+/**
+ * cb_calm_prepare() - a table is about to be in force
+ * @cbn:	namespace, cb_net->lock held
+ * @t:		the table
+ *
+ * How long servers remember a handshake is taken to be what this host's own
+ * tcp_synack_retries say at the time.
+ * Context: process.  Return: 0 or -ENOMEM; what was made by then stays with its anchors.
+ */
+int cb_calm_prepare(const struct cb_net *cbn, const struct cb_table *t)
+{
+	u32 i;
+
+	lockdep_assert_held(&cbn->lock);
+	for (i = 0; i < t->n; i++) {
+		const struct cb_service *svc = t->all[i];
+
+		if (svc->spec.mode != COOKIEBOX_MODE_SPLICE ||
+		    svc->spec.engage != COOKIEBOX_ENGAGE_AUTO || sketch_of(svc->anchor))
+			continue;
+		if (begin(cbn, svc->anchor))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void cb_calm_free(struct cb_anchor *anchor)
+{
+	kvfree(anchor->engage.sketch);
+}
+
+/* There is one while the settings are in force that want it. */
+static struct cb_sketch *counting(const struct cb_service *svc)
+{
+	return svc->spec.mode == COOKIEBOX_MODE_SPLICE &&
+	       svc->spec.engage == COOKIEBOX_ENGAGE_AUTO ? sketch_of(svc->anchor) : NULL;
+}
+
+/* Answers from this port are listened to from now on. */
+static void hear(const struct cb_ctx *ctx)
+{
+	unsigned long *ports = ctx->cbn->splicing->ports;
+	u16 port = be16_to_cpu(ctx->seg.tuple.dport);
+
+	if (unlikely(!test_bit(port, ports)))
+		set_bit(port, ports);
+}
+
+/**
+ * cb_calm_load() - how many handshakes have the servers of a service begun?
+ * @ctx:	a SYN that passes, if it does not engage
+ * @load:	filled in
+ *
+ * Return: false if nobody counts.
+ */
+bool cb_calm_load(struct cb_ctx *ctx, struct cb_load *load)
+{
+	struct cb_sketch *s = counting(ctx->svc);
+	u64 now_ms = cb_now_ms();
+
+	if (!s)
+		return false;
+	hear(ctx);
+	cb_sketch_begun(s, &ctx->seg.tuple, now_ms);
+	load->queue = cb_sketch_estimate(s, now_ms);
+	load->backlog = READ_ONCE(ctx->cbn->sysctl.splice_backlog);
+	load->members = 1;
+	load->retries = 0;
+	return true;
+}
+
+void cb_calm_acked(struct cb_ctx *ctx)
+{
+	struct cb_sketch *s = counting(ctx->svc);
+
+	if (s && cb_is_bare_ack(ctx->seg.flags) && ctx->header == CB_R_NONE)
+		cb_sketch_acked(s, &ctx->seg.tuple, ctx->seg.ack, cb_now_ms());
+}
+
+/* A service that is chosen by a mark is not to be had here, so it does not count (netlink-service.c). */
+void cb_calm_answered(struct cb_ctx *ctx)
+{
+	u8 kind = ctx->seg.flags & (CB_TCP_SYN | CB_TCP_ACK | CB_TCP_RST);
+	const struct cb_service *svc;
+	struct cb_sketch *s;
+
+	if (!(kind & (CB_TCP_SYN | CB_TCP_RST)) || ctx->header != CB_R_NONE)
+		return;
+	svc = cb_service_match(ctx->cbn, 0, &ctx->seg.tuple);
+	s = svc ? counting(svc) : NULL;
+	if (!s)
+		return;
+	if (kind & CB_TCP_RST)
+		cb_sketch_refused(s, &ctx->seg.tuple, cb_now_ms());
+	else if (kind == (CB_TCP_SYN | CB_TCP_ACK))
+		cb_sketch_answered(s, &ctx->seg.tuple, ctx->seg.seq, cb_now_ms());
+}
+
+bool cb_calm_half_open(const struct cb_anchor *anchor, u32 *n)
+{
+	struct cb_sketch *s = sketch_of(anchor);
+
+	if (s)
+		*n = cb_sketch_estimate(s, cb_now_ms());
+	return s;
+}

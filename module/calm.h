@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Engagement `auto` on a gateway: what is counted while everything passes.
+ *
+ * A host's listener has a queue that can be read.  Here each service in mode splice that is
+ * engaged by itself has a sketch (sketch.h) of the handshakes that its servers have begun
+ * and not completed, in its anchor: made with the first such settings, gone with the anchor.
+ */
+#ifndef CB_CALM_H
+#define CB_CALM_H
+
+#include <linux/types.h>
+
+struct cb_anchor;
+struct cb_ctx;
+struct cb_load;
+struct cb_net;
+struct cb_table;
+
+int cb_calm_prepare(const struct cb_net *cbn, const struct cb_table *t);
+void cb_calm_free(struct cb_anchor *anchor);
+
+/* Of a segment's own service, in calm.  BH off, rcu_read_lock(). */
+bool cb_calm_load(struct cb_ctx *ctx, struct cb_load *load);	/* a SYN passes: counts it */
+void cb_calm_acked(struct cb_ctx *ctx);				/* an ACK passes */
+/* From a server, of no flow that is known.  The tuple is the client's. */
+void cb_calm_answered(struct cb_ctx *ctx);
+/* How many there are now.  False: nobody counts. */
+bool cb_calm_half_open(const struct cb_anchor *anchor, u32 *n);
+
+#endif
