@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: uml-fast uml-debug
+# check: uml-fast/4 uml-debug/6
 # families: 4 6
 # timeout: 60
 #
