@@ -55,7 +55,15 @@ def rule_of(text, nests):
     raise ValueError(f"netlink-gen.c says what is not known here: {text}")
 
 
+def forgotten():
+    """Commands of the header that nobody here has heard of."""
+    return sorted(name for name in C if name.startswith("CMD_") and name[4:] not in SETS and
+                  name not in ("CMD_EVENT", "CMD_MAX"))
+
+
 def read():
+    if forgotten():
+        raise ValueError(f"SETS lacks: {' '.join(forgotten())}")
     with open(f"{TOP}/build/guest-files/netlink-gen.c", encoding="ascii") as handle:
         text = handle.read()
     nests, commands = {}, {}
