@@ -12,6 +12,7 @@
 #include <net/net_namespace.h>
 #include "calm.h"
 #include "mode.h"
+#include "profiles.h"
 #include "sketch.h"
 #include "splice.h"
 #include "table.h"
@@ -63,6 +64,11 @@ int cb_calm_prepare(const struct cb_net *cbn, const struct cb_table *t)
 	return 0;
 }
 
+size_t cb_calm_bytes(const struct cb_anchor *anchor)
+{
+	return sketch_of(anchor) ? sizeof(struct cb_sketch) : 0;
+}
+
 void cb_calm_free(struct cb_anchor *anchor)
 {
 	kvfree(anchor->engage.sketch);
@@ -73,6 +79,23 @@ static struct cb_sketch *counting(const struct cb_service *svc)
 {
 	return svc->spec.mode == COOKIEBOX_MODE_SPLICE &&
 	       svc->spec.engage == COOKIEBOX_ENGAGE_AUTO ? sketch_of(svc->anchor) : NULL;
+}
+
+/* A rule, or a mark, may have chosen another service than that of the address, by which the answer
+ * will be known.
+ */
+static bool has_answers(const struct cb_ctx *ctx)
+{
+	return cb_service_match(ctx->cbn, 0, &ctx->seg.tuple) == ctx->svc;
+}
+
+/* Nobody is there to remember it. */
+static bool is_dead(const struct cb_ctx *ctx, u64 now_ms)
+{
+	struct cb_profile profile;
+
+	return cb_profiles_look(ctx->cbn->profiles, &ctx->seg.tuple, now_ms, &profile) ==
+	       CB_PROFILE_DEAD;
 }
 
 /* Answers from this port are listened to from now on. */
@@ -90,14 +113,14 @@ static void hear(const struct cb_ctx *ctx)
  * @ctx:	a SYN that passes, if it does not engage
  * @load:	filled in
  *
- * Return: false if nobody counts.
+ * Return: false if nobody counts, or its answer would not be told apart.
  */
 bool cb_calm_load(struct cb_ctx *ctx, struct cb_load *load)
 {
 	struct cb_sketch *s = counting(ctx->svc);
 	u64 now_ms = cb_now_ms();
 
-	if (!s)
+	if (!s || !has_answers(ctx) || is_dead(ctx, now_ms))
 		return false;
 	hear(ctx);
 	cb_sketch_begun(s, &ctx->seg.tuple, now_ms);
@@ -111,12 +134,18 @@ bool cb_calm_load(struct cb_ctx *ctx, struct cb_load *load)
 void cb_calm_acked(struct cb_ctx *ctx)
 {
 	struct cb_sketch *s = counting(ctx->svc);
+	const struct cb_segment *seg = &ctx->seg;
+	u64 now_ms;
 
-	if (s && cb_is_bare_ack(ctx->seg.flags) && ctx->header == CB_R_NONE)
-		cb_sketch_acked(s, &ctx->seg.tuple, ctx->seg.ack, cb_now_ms());
+	if (!s || !cb_is_bare_ack(seg->flags) || ctx->header != CB_R_NONE)
+		return;
+	now_ms = cb_now_ms();
+	if (unlikely(cb_sketch_completes(s, &seg->tuple, seg->seq, seg->ack, now_ms)) &&
+	    cb_parse_checksum(ctx) == CB_R_NONE)
+		cb_sketch_acked(s, &seg->tuple, seg->seq, seg->ack, now_ms);
 }
 
-/* A service that is chosen by a mark is not to be had here, so it does not count (netlink-service.c). */
+/* A RST of what a server has never answered has an ACK (RFC 9293 3.10.7.1). */
 void cb_calm_answered(struct cb_ctx *ctx)
 {
 	u8 kind = ctx->seg.flags & (CB_TCP_SYN | CB_TCP_ACK | CB_TCP_RST);
@@ -129,17 +158,20 @@ void cb_calm_answered(struct cb_ctx *ctx)
 	s = svc ? counting(svc) : NULL;
 	if (!s)
 		return;
-	if (kind & CB_TCP_RST)
+	if (kind == (CB_TCP_RST | CB_TCP_ACK))
 		cb_sketch_refused(s, &ctx->seg.tuple, cb_now_ms());
 	else if (kind == (CB_TCP_SYN | CB_TCP_ACK))
-		cb_sketch_answered(s, &ctx->seg.tuple, ctx->seg.seq, cb_now_ms());
+		cb_sketch_answered(s, &ctx->seg.tuple, ctx->seg.seq, ctx->seg.ack, cb_now_ms());
 }
 
 bool cb_calm_half_open(const struct cb_anchor *anchor, u32 *n)
 {
 	struct cb_sketch *s = sketch_of(anchor);
 
-	if (s)
-		*n = cb_sketch_estimate(s, cb_now_ms());
-	return s;
+	if (!s)
+		return false;
+	local_bh_disable();		/* segments wait for nobody who sums up */
+	*n = cb_sketch_estimate(s, cb_now_ms());
+	local_bh_enable();
+	return true;
 }

@@ -19,6 +19,7 @@ struct cb_table;
 
 int cb_calm_prepare(const struct cb_net *cbn, const struct cb_table *t);
 void cb_calm_free(struct cb_anchor *anchor);
+size_t cb_calm_bytes(const struct cb_anchor *anchor);
 
 /* Of a segment's own service, in calm.  BH off, rcu_read_lock(). */
 bool cb_calm_load(struct cb_ctx *ctx, struct cb_load *load);	/* a SYN passes: counts it */

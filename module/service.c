@@ -200,7 +200,8 @@ void cb_service_totals(const struct cb_net *cbn, struct cb_service_totals *t)
 	t->services = table->n;
 	t->bytes = table->bytes;
 	for (i = 0; i < table->n; i++)
-		t->bytes += cb_service_bytes(table->all[i]->spec.n_allow);
+		t->bytes += cb_service_bytes(table->all[i]->spec.n_allow) +
+			    cb_calm_bytes(table->all[i]->anchor);
 }
 
 /**

@@ -16,17 +16,17 @@
 
 /*
  *	 63    43 42   27  26   25   24   20 19        0
- *	| print | ISN | known | used | level |  slice   |
+ *	| print | mark| known | used | level |  slice   |
  *
  * slice: the number's low 20 bits, which come again after days.
+ * mark: of the numbers that the handshake is completed with.
  */
 #define SLICE_MASK	((1u << 20) - 1)
 #define LEVEL_SHIFT	20
 #define USED		BIT_ULL(25)
 #define KNOWN		BIT_ULL(26)
-#define ISN_SHIFT	27
+#define MARK_SHIFT	27
 #define PRINT_SHIFT	43
-
 
 static u32 slice_of(u64 cell)
 {
@@ -248,7 +248,14 @@ void cb_sketch_begun(struct cb_sketch *s, const struct cb_tuple *tuple, u64 now_
 		raise(s, number, now_ms);
 }
 
-void cb_sketch_answered(struct cb_sketch *s, const struct cb_tuple *tuple, u32 isn, u64 now_ms)
+/* Multiply-shift, keyed: all bits of both numbers count. */
+static u16 mark_of(const struct cb_sketch *s, u32 seq, u32 ack)
+{
+	return (seq * (s->key.key[0] | 1) + ack * (s->key.key[1] | 1)) >> 48;
+}
+
+void cb_sketch_answered(struct cb_sketch *s, const struct cb_tuple *tuple, u32 isn, u32 ack,
+			u64 now_ms)
 {
 	struct spot spot = spot_of(s, tuple);
 	u64 *at, cell, new;
@@ -256,7 +263,8 @@ void cb_sketch_answered(struct cb_sketch *s, const struct cb_tuple *tuple, u32 i
 	at = find(s, &spot, number_of(s, now_ms), &cell);
 	if (!at)
 		return;
-	new = (cell & ~(0xffffull << ISN_SHIFT)) | (u64)(u16)isn << ISN_SHIFT | KNOWN;
+	new = (cell & ~(0xffffull << MARK_SHIFT)) |
+	      (u64)mark_of(s, ack, isn + 1) << MARK_SHIFT | KNOWN;
 	cmpxchg(at, cell, new);
 }
 
@@ -273,19 +281,36 @@ static bool drop(struct cb_sketch *s, u64 *at, u64 cell, u32 number)
 	return true;
 }
 
-bool cb_sketch_acked(struct cb_sketch *s, const struct cb_tuple *tuple, u32 ack, u64 now_ms)
+/* The cell of the handshake that an ACK completes; or NULL. */
+static u64 *find_acked(struct cb_sketch *s, const struct cb_tuple *tuple, u32 seq, u32 ack,
+		       u64 now_ms, u64 *cell)
 {
-	u32 number = number_of(s, now_ms);
 	struct spot spot;
-	u64 *at, cell;
+	u64 *at;
 
 	if (!atomic_read(&s->held))
-		return false;
+		return NULL;
 	spot = spot_of(s, tuple);
-	at = find(s, &spot, number, &cell);
-	if (likely(!at) || !(cell & KNOWN) || (u16)(cell >> ISN_SHIFT) != (u16)(ack - 1))
-		return false;
-	return drop(s, at, cell, number);
+	at = find(s, &spot, number_of(s, now_ms), cell);
+	if (likely(!at) || !(*cell & KNOWN) || (u16)(*cell >> MARK_SHIFT) != mark_of(s, seq, ack))
+		return NULL;
+	return at;
+}
+
+bool cb_sketch_completes(struct cb_sketch *s, const struct cb_tuple *tuple, u32 seq, u32 ack,
+			 u64 now_ms)
+{
+	u64 cell;
+
+	return find_acked(s, tuple, seq, ack, now_ms, &cell);
+}
+
+bool cb_sketch_acked(struct cb_sketch *s, const struct cb_tuple *tuple, u32 seq, u32 ack,
+		     u64 now_ms)
+{
+	u64 cell, *at = find_acked(s, tuple, seq, ack, now_ms, &cell);
+
+	return at && drop(s, at, cell, number_of(s, now_ms));
 }
 
 void cb_sketch_refused(struct cb_sketch *s, const struct cb_tuple *tuple, u64 now_ms)
@@ -295,7 +320,7 @@ void cb_sketch_refused(struct cb_sketch *s, const struct cb_tuple *tuple, u64 no
 	u64 *at, cell;
 
 	at = find(s, &spot, number, &cell);
-	if (at)
+	if (at && !(cell & KNOWN))
 		drop(s, at, cell, number);
 }
 

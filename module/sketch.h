@@ -6,8 +6,10 @@
  * them.  A sketch counts the difference in a fixed size, whatever the rate:
  *
  *	SYN	counts once, however often it is sent again
- *	SYN-ACK	its ISN is noted
- *	ACK	of that ISN: one less.  Of another, which anybody could send: nothing
+ *	SYN-ACK	its numbers are noted
+ *	ACK	of just these: one less.  Of others, which anybody could send: nothing
+ *	RST	before any SYN-ACK: one less.  A server that has sent one may answer a wrong
+ *		ACK by a RST, and remember the handshake all the same
  *	(time)	what was not completed is forgotten when the server forgets it
  *
  * It is a distinct sample (Gibbons and Tirthapura, "Estimating simple functions on the union
@@ -65,11 +67,16 @@ void cb_sketch_init(struct cb_sketch *s, const siphash_key_t *key, u32 life_ms);
 
 /* A SYN passes to the server. */
 void cb_sketch_begun(struct cb_sketch *s, const struct cb_tuple *tuple, u64 now_ms);
-/* Its SYN-ACK passes to the client, with this sequence number. */
-void cb_sketch_answered(struct cb_sketch *s, const struct cb_tuple *tuple, u32 isn, u64 now_ms);
-/* A client's segment with this ACK number passes.  True: it completes a handshake. */
-bool cb_sketch_acked(struct cb_sketch *s, const struct cb_tuple *tuple, u32 ack, u64 now_ms);
-/* The server has refused. */
+/* Its SYN-ACK passes to the client, with these sequence and ACK numbers. */
+void cb_sketch_answered(struct cb_sketch *s, const struct cb_tuple *tuple, u32 isn, u32 ack,
+			u64 now_ms);
+/* A client's segment with these numbers passes.  Does it complete a handshake? */
+bool cb_sketch_completes(struct cb_sketch *s, const struct cb_tuple *tuple, u32 seq, u32 ack,
+			 u64 now_ms);
+/* It does, and its checksum is right.  True: it was counted till now. */
+bool cb_sketch_acked(struct cb_sketch *s, const struct cb_tuple *tuple, u32 seq, u32 ack,
+		     u64 now_ms);
+/* The server has refused the SYN. */
 void cb_sketch_refused(struct cb_sketch *s, const struct cb_tuple *tuple, u64 now_ms);
 /* How many are there? */
 u32 cb_sketch_estimate(struct cb_sketch *s, u64 now_ms);

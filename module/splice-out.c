@@ -223,11 +223,17 @@ static unsigned int reset(struct cb_splice *sp, struct cb_ctx *ctx)
 
 /* Our ACK was lost: the client has nothing to do with it.  Or the server has forgotten
  * this connection, and begun another with a SYN that was passed to it: when both have been
- * asked, and have said so by a RST, the client's next SYN gets a cookie.
+ * asked, and have said so by a RST, the client's next SYN gets a cookie.  What has been closed is
+ * forgotten at once: in calm SYNs pass.
  */
 static unsigned int answered_again(struct cb_splice *sp, struct cb_ctx *ctx)
 {
 	if (ctx->seg.ack != sp->cisn + 1) {
+		if (READ_ONCE(sp->state) == CB_SPLICE_CLOSING) {
+			cb_splice_end(sp);
+			cb_calm_answered(ctx);
+			return NF_ACCEPT;
+		}
 		cb_splice_doubt(sp);
 		return NF_DROP;
 	}

@@ -130,6 +130,16 @@ many_services()
 	echo "ok $number - 10,000 services by one setconf take $took ms, at most $MANY_MS"
 }
 
+# Flows that wait for a made-up end are told, and are gone.
+unload_spliced()
+{
+	cookiebox service del bench && cookiebox cache flush --pinned >/dev/null
+	for _ in $(seq 50); do
+		rmmod cookiebox 2>/dev/null && return
+		sleep 0.1
+	done
+}
+
 # begin PEER: everything else is the kernel's default.
 begin()
 {
@@ -148,6 +158,9 @@ begin()
 		forwarding 1 ;;
 	gw-synproxy)
 		forwarding 1 && synproxy forward ;;
+	gw-splice)
+		forwarding 1 && cookiebox_module &&
+			cookiebox service add bench port $PORT mode splice engage always unknown drop ;;
 	xdp)
 		xdp ;;
 	route|reflect)
@@ -167,7 +180,8 @@ end()
 		nft flush ruleset ;;
 	gw-*)
 		nft flush ruleset
-		forwarding 0 ;;
+		forwarding 0
+		[ ! -d /sys/module/cookiebox ] || unload_spliced ;;
 	in-stack)
 		sysctl -qw net.ipv4.tcp_syncookies=1 ;;
 	xdp)

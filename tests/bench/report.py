@@ -37,6 +37,7 @@ PEERS = {
     "reflect": ("cookiebox, reply reflect", ("syn",)),
     "gw-none": ("plain forwarding", ON_GATEWAY),
     "gw-synproxy": ("nft synproxy, gateway", ON_GATEWAY),
+    "gw-splice": ("cookiebox, mode splice", ON_GATEWAY),
     "many": ("cookiebox, 10,000 services", ("syn",)),
 }
 OURS = ("route", "reflect")
@@ -44,7 +45,8 @@ OURS = ("route", "reflect")
 EXTRAS = {"later": "later", "data": "data", "other": "later", "icmp": "icmp"}
 # A socket's memory comes from a new page now and then, and that counts.
 ON_THE_MEAN = ("good",)
-ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect", "many", "gw-synproxy")
+ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect", "many", "gw-synproxy",
+             "gw-splice")
 FORWARDING = ("gw-none",)
 CONNECTED = ("good", "later", "data", "other", "gw-open", "gw-up", "gw-down")
 # What may cost as much as something else does, and so much more: a look-up is not a search.

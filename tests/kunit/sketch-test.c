@@ -74,7 +74,7 @@ static void begin(struct cb_sketch *s, const struct mix *m, s64 ms, u32 ago, boo
 			continue;
 		t = client(n, m->family);
 		cb_sketch_begun(s, &t, START + ms);
-		cb_sketch_answered(s, &t, isn_of(n), START + ms);
+		cb_sketch_answered(s, &t, isn_of(n), 7, START + ms);
 	}
 }
 
@@ -87,7 +87,7 @@ static void finish(struct cb_sketch *s, const struct mix *m, s64 ms)
 		if (!completes(m, n))
 			continue;
 		t = client(n, m->family);
-		cb_sketch_acked(s, &t, isn_of(n) + 1, START + ms);
+		cb_sketch_acked(s, &t, 7, isn_of(n) + 1, START + ms);
 	}
 }
 
@@ -210,22 +210,30 @@ static void one(struct kunit *test)
 	struct cb_sketch *s = new_sketch(test, LIFE);
 
 	KUNIT_EXPECT_EQ(test, count(s), 0u);
-	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 1, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 7, 1, START));
 	cb_sketch_begun(s, &t, START);
 	cb_sketch_begun(s, &t, START);
 	cb_sketch_begun(s, &t, START + 1000);
 	KUNIT_EXPECT_EQ(test, count(s), 1u);
 	/* Nobody who has not seen the SYN-ACK takes it out. */
-	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 1, START));
-	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, FIX_CISN + 1, START));
-	cb_sketch_answered(s, &t, FIX_CISN, START);
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 7, 1, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 7, FIX_CISN + 1, START));
+	cb_sketch_answered(s, &t, FIX_CISN, 7, START);
 	cb_sketch_begun(s, &t, START);
-	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, FIX_CISN, START));
-	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, FIX_CISN + 2, START));
-	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &other, FIX_CISN + 1, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 7, FIX_CISN, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 7, FIX_CISN + 2, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &other, 7, FIX_CISN + 1, START));
 	KUNIT_EXPECT_EQ(test, count(s), 1u);
-	KUNIT_EXPECT_TRUE(test, cb_sketch_acked(s, &t, FIX_CISN + 1, START));
-	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, FIX_CISN + 1, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 8, FIX_CISN + 1, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 7, FIX_CISN + 0x10001, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 0x10007, FIX_CISN + 1, START));
+	/* The RST that a wrong ACK draws does not, either. */
+	cb_sketch_refused(s, &t, START);
+	KUNIT_EXPECT_EQ(test, count(s), 1u);
+	KUNIT_EXPECT_TRUE(test, cb_sketch_completes(s, &t, 7, FIX_CISN + 1, START));
+	KUNIT_EXPECT_EQ(test, count(s), 1u);
+	KUNIT_EXPECT_TRUE(test, cb_sketch_acked(s, &t, 7, FIX_CISN + 1, START));
+	KUNIT_EXPECT_FALSE(test, cb_sketch_acked(s, &t, 7, FIX_CISN + 1, START));
 	KUNIT_EXPECT_EQ(test, count(s), 0u);
 	cb_sketch_begun(s, &t, START);
 	cb_sketch_begun(s, &other, START);
@@ -244,14 +252,14 @@ static void not_theirs(struct kunit *test)
 		struct cb_tuple t = client(n, AF_INET);
 
 		cb_sketch_begun(s, &t, START);
-		cb_sketch_answered(s, &t, n, START);
+		cb_sketch_answered(s, &t, n, 7, START);
 	}
 	held = count(s);
 	KUNIT_EXPECT_TRUE(test, held > 1990);	/* some sets are full */
 	for (n = 0; n < 1000000; n++) {
 		struct cb_tuple t = client(n + 2000, AF_INET);
 
-		taken += cb_sketch_acked(s, &t, n, START);
+		taken += cb_sketch_acked(s, &t, 7, n, START);
 	}
 	KUNIT_EXPECT_EQ(test, taken, 0u);
 	KUNIT_EXPECT_EQ(test, count(s), held);

@@ -35,7 +35,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 # What does not show among the places that failed. Some fail without a word: for them no_memory grows.
 SPARED = {"pcpu_alloc_noprof": "percpu memory has no fault injection",
           "cb_gate_alloc": "larger than a page: falls back to vmalloc",
-          "cb_prints_alloc": "likewise, but for its head",
+          "cb_prints_alloc": "likewise, but for its head", "cb_calm_prepare": "likewise",
           "cb_demux_listener": "all of the header was gathered before",
           "xt_register_targets": "allocates nothing",
           "inet_reqsk_alloc": "without a word", "mptcp_subflow_reqsk_alloc": "without a word",

@@ -64,6 +64,10 @@ counted()
 	truth=$(server_half_open)
 	check "the server has them all" [ "$truth" -ge $((ABANDONED * 99 / 100)) ]
 	check "half-open, within a tenth of the truth" near "$truth" "$(of_service half_open)"
+	check_equal "ACKs that complete nothing" 100 "$(box python3 -B "$TOP/tests/netns/splice-auto.py" \
+		"$FAMILY" "$SERVER_MAC" "$SERVER" 100)"
+	truth=$(server_half_open)
+	check "they take nothing out" near "$truth" "$(of_service half_open)"
 	check_equal "calm: nothing is answered" 0 "$(stat_of syn_answered)"
 	check_equal "calm: nothing is spliced" 0 "$(stat_of spliced)"
 	check_equal "calm: not engaged" false "$(of_service engaged)"
@@ -80,6 +84,12 @@ visits()
 	echo "$came $lost"
 }
 
+# again: a page from one port.
+again()
+{
+	client python3 -B "$TOP/tests/lib/reconnect.py" "$SERVER" 31500 1 | tail -n 1
+}
+
 attacked()
 {
 	local visitor most=0 now came lost
@@ -90,6 +100,7 @@ attacked()
 	held 5 33000
 	start_flood 1000 6
 	check "the flood engages it" wait_for 5 is engaged true
+	check_equal "in the flood: a page" 1 "$(again)"
 	while flooding; do
 		now=$(server_half_open)
 		[ "$now" -le $most ] || most=$now
@@ -102,7 +113,7 @@ attacked()
 	tell ask
 	check_equal "connections of before go on" "answered 5" "$LINE"
 	check "when it is over it is released" wait_for 30 is engaged false
-	pause 1
+	check_equal "calm: at once from the port of a spliced connection" 1 "$(again)"
 	touch "$TMPDIR/enough"
 	wait $visitor
 	read -r came lost <"$TMPDIR/visits"
