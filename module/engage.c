@@ -3,9 +3,10 @@
  * Engagement `auto` in the packet path: calm, or engaged?
  *
  * Owns the beginning of an attack; its end is attack.c's.  Invariants: in calm no
- * segment is changed, dropped or answered, nor does any counter show it; the SYN that finds the queue
- * high is the first to be answered; ACKs are judged as long as a cookie that was
- * given out may come back.  The lock is taken once for each attack, never for a segment.
+ * segment is changed, dropped or answered, nor does any counter show it; the SYN that
+ * finds the queue high is the first to be answered; ACKs are judged as long as a cookie
+ * that was given out may come back.  The lock is taken once for each attack, never for a
+ * segment.
  * Called in PRE_ROUTING, BH off, under rcu_read_lock().
  */
 #include <linux/percpu.h>

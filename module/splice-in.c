@@ -15,7 +15,7 @@
 
 #define NOT_KNOWN	(-1)
 #define ACK_STEP_MAX	BIT(30)		/* the largest window there is (RFC 7323 2.3) */
-#define EARLY_MAX	65535u		/* bytes behind the SYN that may be sent so early, or late */
+#define EARLY_MAX	65535u		/* bytes behind the SYN, or before the end */
 
 /* The checksum is right afterwards if it was before, and so are what the device summed
  * (the change of the header and that of the checksum cancel out) and what it has yet to

