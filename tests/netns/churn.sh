@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm uml-debug
-# check: 6.12/- uml-debug/-
+# check: uml-debug/-
 # timeout: 300
 #
 # Load and unload, namespaces made and deleted, services changed: 25 times each (100 times in

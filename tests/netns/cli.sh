@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm uml-debug uml-debug-long
-# check: 6.12/- uml-debug/-
+# check: 6.12/-
 # timeout: 500
 #
 # The tool against the module: transcripts of every verb in text and JSON (tests/cli/kernel). With

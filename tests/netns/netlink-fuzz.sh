@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm uml-debug uml-debug-long
-# check: 6.12/- uml-debug/-
+# check: uml-debug/-
 # timeout: 300
 #
 # Every command with every attribute, deformed in every way, then requests at random: as root, in a
