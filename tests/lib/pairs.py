@@ -72,6 +72,7 @@ class Connection:
             self.seq = ours.seq - theirs.seq & MASK
             self.scales = ours.wscale or 0, theirs.wscale or 0
             self.ts = self.shift_of_timestamps()
+            self.first = theirs.timestamp[0] if theirs.timestamp else 0
 
     def shift_of_timestamps(self):
         """What most of the server's segments are shifted by; 0 where there are no timestamps."""
@@ -94,12 +95,17 @@ class Connection:
         if stamp and down:
             stamp = (stamp[0] - ts & MASK, stamp[1])
         elif stamp:
-            stamp = (stamp[0], stamp[1] - ts & MASK)
+            stamp = (stamp[0], self.echo(stamp[1] - ts & MASK) if near else stamp[1])
         sack = tuple((a if down else a - seq & MASK, b if down else b - seq & MASK)
                      for a, b in segment.sack)
         return (segment.seq - seq & MASK if down else segment.seq,
                 segment.ack if down else segment.ack - seq & MASK, segment.flags,
                 segment.data, stamp, sack)
+
+    def echo(self, value):
+        """Of the cookie's own timestamp, by a client that spoke before the server had answered: the
+        server's first one, as it has sent none before."""
+        return self.first if tcpwire.before(value, self.first) else value
 
     def compare(self, down):
         """All that one direction's receiver saw, against what its sender sent."""
