@@ -128,7 +128,7 @@ PURE = [
           "pure asan-sketch", "sketch.c", "if (find(s, &spot, number, &cell) ||",
           "if ((find(s, &spot, number, &cell), 0) ||"),
     fault("any-ack-completes", "a flood hides itself by ACKs of its own", "pure asan-sketch",
-          "sketch.c", "|| !(cell & KNOWN) ||", "||"),
+          "sketch.c", "(u16)(*cell >> MARK_SHIFT) != mark_of", "mark_of(s, seq, ack) != mark_of"),
     fault("sample-not-scaled", "an estimate is of the sample, not of what it stands for",
           "pure asan-sketch", "sketch.c", "max(s->slice[i].level, level));",
           "s->slice[i].level + (level & 0));"),
