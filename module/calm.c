@@ -23,6 +23,12 @@ static struct cb_sketch *sketch_of(const struct cb_anchor *anchor)
 	return smp_load_acquire(&anchor->engage.sketch);	/* pairs with begin() */
 }
 
+static bool wants_count(const struct cb_service *svc)
+{
+	return svc->spec.mode == COOKIEBOX_MODE_SPLICE &&
+	       svc->spec.engage == COOKIEBOX_ENGAGE_AUTO;
+}
+
 static int begin(const struct cb_net *cbn, struct cb_anchor *anchor)
 {
 	struct cb_sketch *s = kvzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
@@ -55,10 +61,7 @@ int cb_calm_prepare(const struct cb_net *cbn, const struct cb_table *t)
 	for (i = 0; i < t->n; i++) {
 		const struct cb_service *svc = t->all[i];
 
-		if (svc->spec.mode != COOKIEBOX_MODE_SPLICE ||
-		    svc->spec.engage != COOKIEBOX_ENGAGE_AUTO || sketch_of(svc->anchor))
-			continue;
-		if (begin(cbn, svc->anchor))
+		if (wants_count(svc) && !sketch_of(svc->anchor) && begin(cbn, svc->anchor))
 			return -ENOMEM;
 	}
 	return 0;
@@ -77,8 +80,7 @@ void cb_calm_free(struct cb_anchor *anchor)
 /* There is one while the settings are in force that want it. */
 static struct cb_sketch *counting(const struct cb_service *svc)
 {
-	return svc->spec.mode == COOKIEBOX_MODE_SPLICE &&
-	       svc->spec.engage == COOKIEBOX_ENGAGE_AUTO ? sketch_of(svc->anchor) : NULL;
+	return wants_count(svc) ? sketch_of(svc->anchor) : NULL;
 }
 
 /* A rule, or a mark, may have chosen another service than that of the address, by which the answer
@@ -98,16 +100,6 @@ static bool is_dead(const struct cb_ctx *ctx, u64 now_ms)
 	       CB_PROFILE_DEAD;
 }
 
-/* Answers from this port are listened to from now on. */
-static void hear(const struct cb_ctx *ctx)
-{
-	unsigned long *ports = ctx->cbn->splicing->ports;
-	u16 port = be16_to_cpu(ctx->seg.tuple.dport);
-
-	if (unlikely(!test_bit(port, ports)))
-		set_bit(port, ports);
-}
-
 /**
  * cb_calm_load() - how many handshakes have the servers of a service begun?
  * @ctx:	a SYN that passes, if it does not engage
@@ -122,7 +114,7 @@ bool cb_calm_load(struct cb_ctx *ctx, struct cb_load *load)
 
 	if (!s || !has_answers(ctx) || is_dead(ctx, now_ms))
 		return false;
-	hear(ctx);
+	cb_splice_listen(ctx->cbn->splicing, ctx->seg.tuple.dport);
 	cb_sketch_begun(s, &ctx->seg.tuple, now_ms);
 	load->queue = cb_sketch_estimate(s, now_ms);
 	load->backlog = READ_ONCE(ctx->cbn->sysctl.splice_backlog);
@@ -137,7 +129,8 @@ void cb_calm_acked(struct cb_ctx *ctx)
 	const struct cb_segment *seg = &ctx->seg;
 	u64 now_ms;
 
-	if (!s || !cb_is_bare_ack(seg->flags) || ctx->header != CB_R_NONE)
+	if (!s || cb_sketch_is_empty(s) || !cb_is_bare_ack(seg->flags) ||
+	    ctx->header != CB_R_NONE)
 		return;
 	now_ms = cb_now_ms();
 	if (unlikely(cb_sketch_completes(s, &seg->tuple, seg->seq, seg->ack, now_ms)) &&

@@ -285,13 +285,9 @@ static bool drop(struct cb_sketch *s, u64 *at, u64 cell, u32 number)
 static u64 *find_acked(struct cb_sketch *s, const struct cb_tuple *tuple, u32 seq, u32 ack,
 		       u64 now_ms, u64 *cell)
 {
-	struct spot spot;
-	u64 *at;
+	struct spot spot = spot_of(s, tuple);
+	u64 *at = find(s, &spot, number_of(s, now_ms), cell);
 
-	if (!atomic_read(&s->held))
-		return NULL;
-	spot = spot_of(s, tuple);
-	at = find(s, &spot, number_of(s, now_ms), cell);
 	if (likely(!at) || !(*cell & KNOWN) || (u16)(*cell >> MARK_SHIFT) != mark_of(s, seq, ack))
 		return NULL;
 	return at;

@@ -193,7 +193,7 @@ static enum cb_reason put_in(struct cb_flows *flows, struct cb_splice *sp, struc
 		return IS_ERR(other) ? CB_R_NO_MEMORY : CB_R_REPEATED;
 	flows->n.waiting++;
 	cb_splice_cap_add(s, &sp->flow.key);
-	set_bit(be16_to_cpu(sp->flow.key.dport), s->ports);
+	cb_splice_listen(s, sp->flow.key.dport);
 	mod_timer(&sp->timer, jiffies + cb_splice_first());
 	return CB_R_NONE;
 }

@@ -42,7 +42,7 @@ struct cb_decision cb_splice_ask(struct cb_ctx *ctx, struct cb_profile *profile)
 				    ctx->now_ms);
 	if (event != CB_PROFILE_ASKED && event != CB_PROFILE_DIED)
 		return cb_decide(CB_ANSWER, CB_R_NONE);
-	set_bit(be16_to_cpu(ctx->seg.tuple.dport), ctx->cbn->splicing->ports);
+	cb_splice_listen(ctx->cbn->splicing, ctx->seg.tuple.dport);
 	return cb_decide(CB_PASS, CB_R_SERVER_ASKED);
 }
 

@@ -134,6 +134,13 @@ static inline bool cb_splice_has_port(const struct cb_net *cbn, u16 port)
 	return s && test_bit(port, s->ports);
 }
 
+/* From now on what servers send from this port is looked at. */
+static inline void cb_splice_listen(struct cb_splicing *s, __be16 port)
+{
+	if (unlikely(!test_bit(be16_to_cpu(port), s->ports)))
+		set_bit(be16_to_cpu(port), s->ports);
+}
+
 static inline u32 cb_splice_now(void)
 {
 	return (u32)jiffies;

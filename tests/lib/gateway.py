@@ -103,7 +103,8 @@ class End(Client):
             return
         value, echo = segment.timestamp
         if segment.has("A") and echo not in self.stamps:
-            raise Failed(f"an echo of {echo}, which was never sent: {segment} to {segment.dport}; mine {self.ports}, stamps {sorted(self.stamps)}")
+            raise Failed(f"an echo of {echo}, which was never sent: {segment}, from port "
+                         f"{segment.sport}; mine {self.ports}, sent {sorted(self.stamps)}")
         if self.newest and before(value, self.newest[0]) and not before(segment.seq, self.newest[1]):
             raise Failed(f"the timestamp goes back from {self.newest[0]} to {value}: {segment}")
         if not self.newest or not before(value, self.newest[0]):

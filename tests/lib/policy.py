@@ -62,8 +62,8 @@ def forgotten():
 
 
 def read():
-    if forgotten():
-        raise ValueError(f"SETS lacks: {' '.join(forgotten())}")
+    if missing := forgotten():
+        raise ValueError(f"SETS lacks: {' '.join(missing)}")
     with open(f"{TOP}/build/guest-files/netlink-gen.c", encoding="ascii") as handle:
         text = handle.read()
     nests, commands = {}, {}

@@ -146,6 +146,5 @@ server sysctl -qw net.ipv4.tcp_synack_retries=3
 start_nginx
 counted
 attacked
-
 refusals
 finish
