@@ -178,6 +178,27 @@ static void afterwards(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cb_sketch_estimate(s, START + end + 1000), 1000u);
 }
 
+/* What began together is forgotten little by little as its slice of time ends. */
+static void fades(struct kunit *test)
+{
+	struct cb_sketch *s = new_sketch(test, LIFE);
+	u32 n, ms, last = 1000, steps = 0;
+
+	for (n = 0; n < last; n++) {
+		struct cb_tuple t = client(n, AF_INET);
+
+		cb_sketch_begun(s, &t, START);
+	}
+	for (ms = 0; ms < LIFE + 200; ms++) {
+		n = cb_sketch_estimate(s, START + ms);
+		KUNIT_EXPECT_LE(test, n, last);
+		steps += n < last && n;
+		last = n;
+	}
+	KUNIT_EXPECT_EQ(test, last, 0u);
+	KUNIT_EXPECT_LE(test, 4u, steps);
+}
+
 /* The calm within the storm: what is begun while the flood ages is counted. */
 static void goes_down(struct kunit *test)
 {
@@ -289,6 +310,7 @@ static void long_gaps(struct kunit *test)
 static struct kunit_case sketch_cases[] = {
 	KUNIT_CASE_PARAM(within_tenth, mix_gen_params),
 	KUNIT_CASE(afterwards),
+	KUNIT_CASE(fades),
 	KUNIT_CASE(goes_down),
 	KUNIT_CASE(one),
 	KUNIT_CASE(not_theirs),
