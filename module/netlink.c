@@ -139,8 +139,8 @@ static int check_base(const struct cb_stage *stage, struct genl_info *info)
 
 	if (!attr || nla_get_u32(attr) == generation)
 		return 0;
-	CB_NL_ERR_ATTR_FMT(info->extack, attr, "another generation is in force: read again",
-			   "generation %u is in force, not %u: read again",
+	CB_NL_ERR_ATTR_FMT(info->extack, attr, "another change came between: read again",
+			   "another change came between: generation %u is in force, not %u",
 			   generation, nla_get_u32(attr));
 	return -ESTALE;
 }

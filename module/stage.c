@@ -413,9 +413,9 @@ static int commit_locked(struct cb_stage *st, u32 *generation, struct netlink_ex
 
 	old = rcu_dereference_protected(st->cbn->table, lockdep_is_held(&st->cbn->lock));
 	if (old->generation != st->generation) {
-		CB_NL_ERR_FMT(extack, "another change came between: read again, and begin anew",
-			      "based on generation %u, but %u is in force: read again",
-			      st->generation, old->generation);
+		CB_NL_ERR_FMT(extack, "another change came between: read again",
+			      "another change came between: generation %u is in force, not %u",
+			      old->generation, st->generation);
 		return -ESTALE;
 	}
 	close_holes(st);

@@ -3,7 +3,8 @@
  * showconf, setconf, syncconf: the whole configuration at once.
  *
  * A file is read whole before the kernel is asked for anything; then what is
- * in force is read within a transaction, and only the difference is sent.
+ * in force is read, and only the difference is sent, in a transaction that is refused
+ * if another change came between.
  */
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "keywire.h"
 #include "main.h"
 #include "plan.h"
+#include "status.h"
 
 struct options {
 	const char *file;
@@ -18,13 +20,26 @@ struct options {
 	unsigned int confirm;	/* seconds; 0: not asked for */
 };
 
+static int read_generation(struct genl *g, uint32_t *generation)
+{
+	json_t *status;
+	int err = status_get(g, &status);
+
+	*generation = json_integer_value(json_object_get(status, "generation"));
+	json_decref(status);
+	return err;
+}
+
 static int make_plan(struct plan *p, struct conf *have, const struct conf *want, struct genl *g,
 		     bool dry)
 {
-	int err = dry ? 0 : genl_begin(g);
+	uint32_t generation;
+	int err = read_generation(g, &generation);
 
 	if (!err)
 		err = conf_from_kernel(have, g, want->key.given);
+	if (!err && !dry)
+		err = genl_begin(g, &generation);
 	return err ? err : plan_make(p, have, want);
 }
 

@@ -334,9 +334,12 @@ int genl_queue(struct genl *g, genl_where_fn where, const void *what)
 	return q->n == QUEUE_REQUESTS || q->len >= QUEUE_BYTES ? genl_flush(g) : 0;
 }
 
-int genl_begin(struct genl *g)
+int genl_begin(struct genl *g, const uint32_t *generation)
 {
-	genl_new(g, COOKIEBOX_CMD_BEGIN);
+	struct nlmsghdr *nlh = genl_new(g, COOKIEBOX_CMD_BEGIN);
+
+	if (generation)
+		mnl_attr_put_u32(nlh, COOKIEBOX_A_TRANSACTION_GENERATION, *generation);
 	return genl_do(g, NULL, NULL);
 }
 

@@ -49,8 +49,11 @@ int genl_do(struct genl *g, genl_reply_fn fn, void *data);
  */
 int genl_dump(struct genl *g, genl_reply_fn fn, void (*restart)(void *data), void *data);
 
-/* A transaction on this socket: all that is sent between the two, or nothing. */
-int genl_begin(struct genl *g);
+/*
+ * A transaction on this socket: all that is sent between the two, or nothing.  With
+ * @generation it is refused unless that is still in force.
+ */
+int genl_begin(struct genl *g, const uint32_t *generation);
 int genl_commit(struct genl *g);
 
 /*

@@ -223,7 +223,7 @@ static int delete_services(struct genl *g, int argc, char **argv)
 	struct nlmsghdr *nlh;
 	int i, err;
 
-	err = genl_begin(g);
+	err = genl_begin(g, NULL);
 	for (i = 0; !err && i < argc; i++) {
 		nlh = genl_new(g, COOKIEBOX_CMD_SERVICE_DEL);
 		mnl_attr_put_strz(nlh, COOKIEBOX_A_SERVICE_NAME, argv[i]);

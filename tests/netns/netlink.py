@@ -105,7 +105,7 @@ def transactions(one):
     refused(one, "a second begin", BEGIN, b"", errno.EALREADY, "already")
     refused(two, "commit without begin", COMMIT, b"", errno.ENOENT, "not begun")
     refused(two, "stale base", BEGIN, u32(C["A_TRANSACTION_GENERATION"], 999), errno.ESTALE,
-            "read again")
+            "another change came between")
     two.request(BEGIN)
     one.request(ADD, service("first", 82))
     refused(one, "same selector", ADD, service("same", 82), errno.EEXIST, "same address")
@@ -114,7 +114,7 @@ def transactions(one):
     one.request(COMMIT)
     ok(names(one) == ["kept", "first"], "what is committed is", names(one))
     two.request(ADD, service("late", 84))
-    refused(two, "stale commit", COMMIT, b"", errno.ESTALE, "read again")
+    refused(two, "stale commit", COMMIT, b"", errno.ESTALE, "another change came between")
     refused(two, "commit after a refused one", COMMIT, b"", errno.ENOENT, "not begun")
     two.request(BEGIN)
     two.request(ADD, service("dropped", 84))
