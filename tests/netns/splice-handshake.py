@@ -279,7 +279,7 @@ def abandoned(side):
     client, server = side.client, side.server
     side.ask()
     client.send("R" if not side.engaged else "RA")
-    client.drain()
+    server.wait_reset()
     server.answer()
     client.drain()
     if not side.engaged:
