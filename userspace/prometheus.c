@@ -26,6 +26,7 @@ static const struct {
 	  "used cookies that found no room" },
 	{ "flow_cache", "entries", "flow_cache_entries", "gauge", "connections remembered" },
 	{ "flow_cache", "pinned", "flow_cache_pinned", "gauge", "connections pinned" },
+	{ "flow_cache", "waiting", "splice_waiting", "gauge", "of those, wait for their server" },
 	{ "flow_cache", "bytes", "flow_cache_bytes", "gauge", "held by the flow cache" },
 	{ "flow_cache", "limit", "flow_cache_max_bytes", "gauge", "its limit" },
 	{ "flow_cache", "evicted", "flow_cache_evicted_total", "counter",

@@ -60,6 +60,13 @@ static void forget_servers(void *data)
 	json_array_clear(data);
 }
 
+int servers_list(struct genl *g, json_t **servers)
+{
+	*servers = json_array();
+	genl_new(g, COOKIEBOX_CMD_SERVER_GET);
+	return genl_dump(g, take_server, forget_servers, *servers);
+}
+
 int servers_run(int argc, char **argv)
 {
 	static struct genl g;
@@ -71,9 +78,7 @@ int servers_run(int argc, char **argv)
 	err = genl_open(&g);
 	if (err)
 		return err;
-	servers = json_array();
-	genl_new(&g, COOKIEBOX_CMD_SERVER_GET);
-	err = genl_dump(&g, take_server, forget_servers, servers);
+	err = servers_list(&g, &servers);
 	genl_close(&g);
 	if (!err && json_output)
 		render_json(json_incref(servers));

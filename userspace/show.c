@@ -183,13 +183,21 @@ static long long number_in(const json_t *object, const char *key)
 /* While there is, or was, something in it. */
 static void print_cache(const json_t *c)
 {
-	if (!number_in(c, "entries") && !number_in(c, "pinned") && !number_in(c, "evicted") &&
+	if (!number_in(c, "entries") && !number_in(c, "evicted") &&
 	    !number_in(c, "reclaimed") && !number_in(c, "refused"))
 		return;
-	printf("flow cache: %lld entries, %lld pinned, %lld of %lld bytes; given up %lld for the "
-	       "limit, %lld for memory; refused %lld\n", number_in(c, "entries"),
-	       number_in(c, "pinned"), number_in(c, "bytes"), number_in(c, "limit"),
-	       number_in(c, "evicted"), number_in(c, "reclaimed"), number_in(c, "refused"));
+	printf("flow cache: %lld entries, %lld of %lld bytes; given up %lld for the limit, "
+	       "%lld for memory; refused %lld\n", number_in(c, "entries"), number_in(c, "bytes"),
+	       number_in(c, "limit"), number_in(c, "evicted"), number_in(c, "reclaimed"),
+	       number_in(c, "refused"));
+}
+
+/* While there are connections that are spliced. */
+static void print_spliced(const json_t *c)
+{
+	if (number_in(c, "pinned"))
+		printf("spliced: %lld connections, %lld of them wait for their server\n",
+		       number_in(c, "pinned"), number_in(c, "waiting"));
 }
 
 static void print_single_use(const json_t *s)
@@ -276,6 +284,7 @@ static void print_screen(const struct report *r)
 		       json_string_value(json_object_get(v, "sentence")));
 	print_keys(r->status);
 	print_cache(json_object_get(r->status, "flow_cache"));
+	print_spliced(json_object_get(r->status, "flow_cache"));
 	print_single_use(r->status);
 }
 

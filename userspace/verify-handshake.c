@@ -17,23 +17,14 @@
 
 #include "service.h"
 #include "stats.h"
+#include "target.h"
 #include "verify.h"
 
 #define LISTENERS	4096
-#define CONNECT_MS	3000
 #define SETTLE_MS	1000
 
 struct listener {
 	struct prefix addr;	/* a full one; all zeroes: any of its family */
-	uint16_t port;
-};
-
-struct target {
-	const char *name;
-	struct prefix prefix;	/* family 0: any */
-	uint16_t port_min, port_max;
-	uint32_t mark, mask;
-	struct prefix addr;	/* what to connect to */
 	uint16_t port;
 };
 
@@ -81,17 +72,6 @@ static bool is_any(const struct prefix *p)
 	return !memcmp(p->bytes, zero, sizeof(zero));
 }
 
-static bool has(const struct prefix *p, const struct prefix *addr)
-{
-	unsigned int whole = p->len / 8, rest = p->len % 8;
-
-	if (!p->family)
-		return true;
-	if (p->family != addr->family || memcmp(p->bytes, addr->bytes, whole))
-		return false;
-	return !rest || !((p->bytes[whole] ^ addr->bytes[whole]) >> (8 - rest));
-}
-
 static void of_sockaddr(struct prefix *p, const struct sockaddr *sa)
 {
 	memset(p, 0, sizeof(*p));
@@ -118,7 +98,7 @@ static bool own_address(struct target *t, uint8_t family)
 		of_sockaddr(&p, a->ifa_addr);
 		if (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&p.in6))
 			continue;
-		found = has(&t->prefix, &p);
+		found = prefix_has(&t->prefix, &p);
 		if (found)
 			t->addr = p;
 	}
@@ -135,7 +115,7 @@ static bool fits(struct target *t, const struct listener *l)
 		return own_address(t, l->addr.family) ||
 		       (l->addr.family == AF_INET6 && own_address(t, AF_INET));
 	t->addr = l->addr;
-	return has(&t->prefix, &l->addr);
+	return prefix_has(&t->prefix, &l->addr);
 }
 
 static bool find_target(struct target *t)
@@ -148,78 +128,12 @@ static bool find_target(struct target *t)
 	return false;
 }
 
-static int parse_target(const json_t *service, struct target *t)
-{
-	const char *addr = json_string_value(json_object_get(service, "addr"));
-	const char *port = json_string_value(json_object_get(service, "port"));
-	const char *mark = json_string_value(json_object_get(service, "mark"));
-	int err = 0;
-
-	memset(t, 0, sizeof(*t));
-	t->name = json_string_value(json_object_get(service, "name"));
-	if (addr && strcmp(addr, "any"))
-		err = parse_prefix("addr", addr, &t->prefix);
-	if (!err && port && strcmp(port, "any"))
-		err = parse_ports("port", port, &t->port_min, &t->port_max);
-	if (!err && mark)
-		err = parse_mark("mark", mark, &t->mark, &t->mask);
-	return err;
-}
-
 static long now_ms(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000L + ts.tv_nsec / 1000000;
-}
-
-static socklen_t fill_address(struct sockaddr_storage *sa, const struct target *t)
-{
-	struct sockaddr_in6 *in6 = (void *)sa;
-	struct sockaddr_in *in = (void *)sa;
-
-	memset(sa, 0, sizeof(*sa));
-	sa->ss_family = t->addr.family;
-	if (t->addr.family == AF_INET) {
-		in->sin_addr = t->addr.in;
-		in->sin_port = htons(t->port);
-		return sizeof(*in);
-	}
-	in6->sin6_addr = t->addr.in6;
-	in6->sin6_port = htons(t->port);
-	return sizeof(*in6);
-}
-
-/* Returns 0 or an errno. */
-static int wait_connected(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	socklen_t len = sizeof(int);
-	int err = 0;
-
-	if (poll(&p, 1, CONNECT_MS) != 1)
-		return ETIMEDOUT;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
-		return errno;
-	return err;
-}
-
-static int handshake(const struct target *t)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = fill_address(&sa, t);
-	int err = 0, fd;
-
-	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return errno;
-	if (t->mask && setsockopt(fd, SOL_SOCKET, SO_MARK, &t->mark, sizeof(t->mark)))
-		err = errno;
-	if (!err && connect(fd, (void *)&sa, len))
-		err = errno == EINPROGRESS ? wait_connected(fd) : errno;
-	close(fd);
-	return err;
 }
 
 static json_int_t number(const json_t *entry, const char *where, const char *reason)
@@ -310,7 +224,7 @@ static int try_service(struct verify *v, const json_t *service, struct target *t
 
 	if (err)
 		return err;
-	refused = handshake(t);
+	refused = target_connect(t);
 	err = settle(v, t, reasons, before, &c);
 	json_decref(before);
 	if (!err)
@@ -321,11 +235,8 @@ static int try_service(struct verify *v, const json_t *service, struct target *t
 /* Why no handshake is made, or NULL. */
 static const char *not_tried(const json_t *service)
 {
-	const char *mode = json_string_value(json_object_get(service, "mode"));
 	const char *engage = json_string_value(json_object_get(service, "engage"));
 
-	if (!mode || strcmp(mode, "local"))
-		return "its servers are not on this host";
 	if (!engage || !strcmp(engage, "off"))
 		return "engage is off";
 	if (json_is_true(json_object_get(service, "by_rule")))
@@ -337,7 +248,7 @@ static int check_service(struct verify *v, const json_t *service, const json_t *
 {
 	const char *why = not_tried(service);
 	struct target t;
-	int err = parse_target(service, &t);
+	int err = target_parse(&t, service);
 
 	if (err)
 		return err;
@@ -362,6 +273,8 @@ int verify_handshakes(struct verify *v)
 	read_listeners("/proc/net/tcp", AF_INET);
 	read_listeners("/proc/net/tcp6", AF_INET6);
 	json_array_foreach(v->services, i, service) {
+		if (target_spliced(service))
+			continue;		/* verify-gateway.c */
 		err = check_service(v, service, reasons);
 		if (err)
 			break;

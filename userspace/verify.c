@@ -94,11 +94,14 @@ static int collect(struct verify *v, const char *name)
 
 static int check_all(struct verify *v)
 {
+	int err;
+
 	v->findings = json_array();
 	check_module(v);
 	verify_host(v);
 	verify_devices(v);
-	return verify_handshakes(v);
+	err = verify_gateway(v);
+	return err ? err : verify_handshakes(v);
 }
 
 static int print(const struct verify *v)

@@ -31,5 +31,6 @@ bool verify_any(const struct verify *v, const char *key, const char *value);
 void verify_host(struct verify *v);		/* verify-host.c: sysctls, clock, conntrack */
 void verify_devices(struct verify *v);		/* verify-net.c: offloads, rp_filter, routes */
 int verify_handshakes(struct verify *v);	/* verify-handshake.c; 0 or exit code */
+int verify_gateway(struct verify *v);		/* verify-gateway.c: mode splice; likewise */
 
 #endif
