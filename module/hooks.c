@@ -155,16 +155,6 @@ static bool was_ruled(const struct cb_ctx *ctx)
 	return was;
 }
 
-/* The same, before it is known whose it is: what a rule spliced is not spliced twice. */
-static bool was_ruled_at(struct cb_net *cbn, struct sk_buff *skb,
-			 const struct nf_hook_state *state)
-{
-	struct cb_ctx ctx CB_UNINITIALIZED;
-
-	return this_cpu_read(ruled.skb) == skb && begin(&ctx, cbn, skb, state) &&
-	       was_ruled(&ctx);
-}
-
 /* Only what was sent to this host.  A VRF runs PRE_ROUTING twice, first on the
  * member device and then on its own: the second time counts.
  */
@@ -197,27 +187,33 @@ static void let_softirq(bool stopped)
 		local_bh_enable();
 }
 
+static unsigned int of_service(struct cb_ctx *ctx, enum cb_early early)
+{
+	unsigned int verdict = NF_ACCEPT;
+	bool stopped;
+
+	ctx->svc = cb_service_lookup(ctx->cbn, ctx->skb, &ctx->seg.tuple);
+	if (!ctx->svc)
+		return NF_ACCEPT;
+	ctx->requested = early == CB_EARLY_REQUEST;
+	stopped = stop_softirq();
+	if (!was_ruled(ctx))
+		verdict = pre_routing(ctx);
+	let_softirq(stopped);
+	return verdict;
+}
+
 /* To a port that some service has. */
 static noinline unsigned int protect(struct cb_net *cbn, struct sk_buff *skb,
 				     const struct nf_hook_state *state, enum cb_early early,
 				     struct cb_hash hash)
 {
-	unsigned int verdict = NF_ACCEPT;
 	struct cb_ctx ctx CB_UNINITIALIZED;
-	bool stopped;
 
 	if (!begin(&ctx, cbn, skb, state))
 		return NF_ACCEPT;
-	ctx.svc = cb_service_lookup(ctx.cbn, skb, &ctx.seg.tuple);
-	if (!ctx.svc)
-		return NF_ACCEPT;
-	ctx.requested = early == CB_EARLY_REQUEST;
 	ctx.hash = hash;
-	stopped = stop_softirq();
-	if (!was_ruled(&ctx))
-		verdict = pre_routing(&ctx);
-	let_softirq(stopped);
-	return verdict;
+	return of_service(&ctx, early);
 }
 
 /* A FIN of a known connection, which may be gone before anybody looks for it. */
@@ -239,14 +235,14 @@ static unsigned int let_known(const struct sk_buff *skb, const struct nf_hook_st
 	return NF_ACCEPT;
 }
 
-/* Of a flow that is spliced?  -1: no. */
-static int splice(struct cb_net *cbn, struct sk_buff *skb, const struct nf_hook_state *state)
+/* Of a flow that is spliced?  -1: no.  What a rule spliced is not spliced twice. */
+static int splice(struct cb_ctx *ctx)
 {
 	bool stopped = stop_softirq();
 	int verdict = NF_ACCEPT;
 
-	if (likely(!was_ruled_at(cbn, skb, state)))
-		verdict = cb_splice_in(cbn, skb, state);
+	if (likely(this_cpu_read(ruled.skb) != ctx->skb || !was_ruled(ctx)))
+		verdict = cb_splice_in(ctx);
 	let_softirq(stopped);
 	return verdict;
 }
@@ -292,9 +288,22 @@ static unsigned int to_port(struct cb_net *cbn, struct sk_buff *skb,
 static noinline unsigned int to_spliced(struct cb_net *cbn, struct sk_buff *skb,
 					const struct nf_hook_state *state, struct cb_glance g)
 {
-	int spliced = ours(skb, state) ? splice(cbn, skb, state) : -1;
+	enum cb_early early = CB_EARLY_NONE;
+	struct cb_ctx ctx CB_UNINITIALIZED;
+	int verdict;
 
-	return spliced < 0 ? to_port(cbn, skb, state, g) : spliced;
+	if (!ours(skb, state) || !begin(&ctx, cbn, skb, state))
+		return NF_ACCEPT;
+	verdict = splice(&ctx);
+	if (verdict >= 0)
+		return verdict;
+	if (!cb_table_has_port(cbn, g.dport))
+		return NF_ACCEPT;
+	if (cb_is_bare_ack(g.flags))
+		early = cb_demux_early(skb, state, g.thoff, &ctx.hash);
+	if (early == CB_EARLY_KNOWN)
+		return let_known(skb, state, g.thoff, g.flags);
+	return of_service(&ctx, early);
 }
 
 /* What is called is called last, so that most segments of a host need no stack. */
@@ -332,7 +341,7 @@ static unsigned int by_rule(struct cb_ctx *ctx)
 	int spliced = -1;
 
 	if (cb_splice_has_port(ctx->cbn, be16_to_cpu(ctx->seg.tuple.dport)))
-		spliced = cb_splice_in(ctx->cbn, ctx->skb, ctx->state);
+		spliced = cb_splice_in(ctx);
 	return spliced < 0 ? pre_routing(ctx) : spliced;
 }
 

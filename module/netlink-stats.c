@@ -13,6 +13,7 @@
 #include "net.h"
 #include "netlink.h"
 #include "profiles.h"
+#include "splice.h"
 #include "stats.h"
 
 #define STATS_MSG_SIZE	(512 + CB_R_COUNT * 128)
@@ -81,7 +82,7 @@ static u64 memory(const struct cb_net *cbn, const struct cb_service_totals *t)
 	if (READ_ONCE(cbn->gate))
 		bytes += cb_gate_bytes();
 	bytes += cb_netlink_cache_bytes(cbn);
-	bytes += cb_attack_bytes(cbn) + cb_profiles_bytes(cbn);
+	bytes += cb_attack_bytes(cbn) + cb_profiles_bytes(cbn) + cb_splice_bytes(cbn);
 	return bytes + cb_embryonic_bytes(cbn) + cb_redeem_bytes(cbn);
 }
 

@@ -223,16 +223,9 @@ static int judge(struct cb_splice *sp, struct cb_ctx *ctx)
 	}
 }
 
-int cb_splice_in(struct cb_net *cbn, struct sk_buff *skb, const struct nf_hook_state *state)
+int cb_splice_in(struct cb_ctx *ctx)
 {
-	struct cb_ctx ctx CB_UNINITIALIZED;
-	struct cb_splice *sp;
+	struct cb_splice *sp = cb_splice_find(ctx->cbn, &ctx->seg.tuple);
 
-	ctx.skb = skb;
-	ctx.state = state;
-	ctx.cbn = cbn;
-	if (!cb_parse_tuple(&ctx))
-		return NOT_KNOWN;
-	sp = cb_splice_find(cbn, &ctx.seg.tuple);
-	return sp ? judge(sp, &ctx) : NOT_KNOWN;
+	return sp ? judge(sp, ctx) : NOT_KNOWN;
 }

@@ -107,6 +107,7 @@ struct cb_splice {
 #define CB_SPLICE_COST	272u	/* 227 in a page of them, and a share of the table: flow.h */
 
 #define CB_CAP_SLOTS	1024u		/* power of 2 */
+#define CB_PLACES_LOG	16u
 
 /* Of a namespace; made with its first service of mode splice, freed with it. */
 struct cb_splicing {
@@ -116,6 +117,10 @@ struct cb_splicing {
 	struct nf_hook_ops hooks[2];	/* while hooked */
 	bool hooked;			/* cb_net->lock */
 	hsiphash_key_t key;
+	/* Flows that have this place, so that a flood's segments, which mostly have one
+	 * that no flow has, cost no hash.  Written under flows->lock; U16_MAX stays.
+	 */
+	u16 at[1u << CB_PLACES_LOG];
 	/* Under flows->lock. */
 	u32 held;			/* bytes of memory in early segments */
 	u16 cap[2][2][CB_CAP_SLOTS];	/* flows waiting: two counts of each prefix, server */
@@ -132,6 +137,12 @@ static inline bool cb_splice_has_port(const struct cb_net *cbn, u16 port)
 	const struct cb_splicing *s = READ_ONCE(cbn->splicing);
 
 	return s && test_bit(port, s->ports);
+}
+
+/* Fixed, once there was a service of the mode. */
+static inline size_t cb_splice_bytes(const struct cb_net *cbn)
+{
+	return READ_ONCE(cbn->splicing) ? sizeof(struct cb_splicing) : 0;
 }
 
 /* From now on what servers send from this port is looked at. */
@@ -226,8 +237,10 @@ enum cb_held cb_splice_hold(struct cb_splice *sp, struct sk_buff *skb);
 void cb_splice_unaccount(struct cb_splicing *s, const struct cb_splice *sp);
 void cb_splice_drop_held(struct sk_buff *held);
 
-/* splice-in.c: -1: no spliced flow knows it; else a verdict. */
-int cb_splice_in(struct cb_net *cbn, struct sk_buff *skb, const struct nf_hook_state *state);
+/* splice-in.c: of what cb_parse_tuple() read.  -1: no spliced flow knows it, and @ctx is as it
+ * was; else a verdict.
+ */
+int cb_splice_in(struct cb_ctx *ctx);
 /* @from sent @seg, which is in the client's view; what it says is noted, if @to takes it. */
 void cb_splice_track(struct cb_splice_end *from, const struct cb_splice_end *to,
 		     const struct cb_segment *seg, const struct sk_buff *skb);

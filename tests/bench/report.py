@@ -16,11 +16,11 @@ ROWS = {
     "data": ("data", "512 bytes of that connection, acknowledged at once"),
     "other": ("other port", "an empty ACK of a connection to an unprotected port"),
     "icmp": ("not TCP", "an ICMP echo reply that nobody asked for"),
-    "gw-syn": ("SYN", "through a gateway: a SYN in a flood"),
-    "gw-bad": ("bad ACK", "through a gateway: a blind ACK with timestamps"),
     "gw-open": ("handshake", "through a gateway: a handshake, both sides together"),
     "gw-up": ("data up", "through a gateway: 512 bytes from client to server"),
     "gw-down": ("data down", "through a gateway: 512 bytes from server to client"),
+    "gw-syn": ("SYN", "through a gateway: a SYN in a flood"),
+    "gw-bad": ("bad ACK", "through a gateway: a blind ACK with timestamps"),
 }
 # The host is itself the server, or a gateway in front of one: a table each.
 ON_GATEWAY = tuple(r for r in ROWS if r.startswith("gw-"))

@@ -280,6 +280,7 @@ def abandoned(side):
     side.ask()
     client.send("R" if not side.engaged else "RA")
     server.wait_reset()
+    client.newest = None        # what comes now is of a connection that is over
     server.answer()
     client.drain()
     if not side.engaged:
