@@ -240,7 +240,7 @@ def take_memory(enough):
     free = free_kb()
     old = sysctl("server", "vm.min_free_kbytes", (free - (32 << 10)) * 4 // 5)
     try:
-        with mmap.mmap(-1, (free // 5) << 10) as taken:
+        with mmap.mmap(-1, (free // 5 >> 10) << 20) as taken:
             for start in range(0, len(taken), 1 << 20):
                 taken[start:start + (1 << 20)] = bytes(1 << 20)
                 if enough():
