@@ -42,7 +42,7 @@ VOLATILE = [
     (r"^module \S+,", "module V,"),
     (r'"seq":\d+', '"seq":N'),
     (r"connection tracking (is not loaded|holds \d+ of \d+ entries; .*)", "connection tracking S"),
-    (r"the clock source is .*", "the clock source S"),
+    (r"^(ok  |note) ( +clock +)the clock source is .*", r"LEVEL\2the clock source S"),
     (r"^(ok +module +)version \S+", r"\1version V"),
     (r'cookiebox_info.version="[^"]*".', "cookiebox_info V"),
     (r"^(cookiebox_(epoch|memory_bytes)) \d+", r"\1 N"),
@@ -51,6 +51,8 @@ VOLATILE = [
     (r"no service is named \w+", "no service is named NAME"),
     (r"another (?=service has the same)", ""),
     (r"service \w+ has the same", "service has the same"),
+    (r"release-at must be below engage-at, and \d+ is not below \d+",
+     "release-at must be below engage-at"),
     (r"another change came between: read again",
      "another change came between: generation N is in force, not N"),
 ]
