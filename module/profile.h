@@ -138,7 +138,7 @@ enum cb_profile_state cb_profile_read(const struct cb_profile_set *set,
  * @now_ms:	CLOCK_MONOTONIC
  *
  * A lower MSS is believed at once, a higher one when there was no reason for the lower one for
- * CB_PROFILE_CALM: it may depend on the way to the client.
+ * CB_PROFILE_CALM, less up to CB_PROFILE_REFRESH: it may depend on the way to the client.
  *
  * Return: SAME, LEARNED, NEW, CHANGED or REVIVED.
  */
