@@ -111,6 +111,6 @@ void cb_flow_local_later(const struct sk_buff *skb, const struct nf_hook_state *
 		return;
 	tuple_of(&tuple, skb, state->pf, thoff);
 	flow = cb_flow_find(flows, &tuple);
-	if (flow)
+	if (flow && !cb_flow_is_older(flow))
 		WRITE_ONCE(flow->again, READ_ONCE(flow->again) + 1);
 }

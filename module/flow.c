@@ -147,13 +147,16 @@ static bool make_room(struct cb_flows *flows, u64 limit)
 	return true;
 }
 
-/* The tuple is used again, by another connection. */
-static bool renew(struct cb_flows *flows, struct cb_flow *flow, const struct cb_flow_facts *facts)
+/* The tuple is used again, by another connection.  Those that are older than their service are
+ * written to without the lock, so an entry never becomes one of the other kind.
+ */
+static bool renew(struct cb_flows *flows, struct cb_flow *flow, const struct cb_flow_facts *facts,
+		  u32 again)
 {
-	if (flow->gone || flow->pinned)
+	if (flow->gone || flow->pinned || ((flow->facts.has ^ facts->has) & CB_FLOW_OLDER))
 		return false;
 	flow->facts = *facts;
-	WRITE_ONCE(flow->again, 0);
+	WRITE_ONCE(flow->again, again);
 	list_move(&flow->order, &flows->order);
 	return true;
 }
@@ -161,7 +164,8 @@ static bool renew(struct cb_flows *flows, struct cb_flow *flow, const struct cb_
 /* Nobody's memory is charged: a softirq has no owner.  So the limit is what bounds a
  * namespace (sysctl.c), and reserves are not for a cache.
  */
-static struct cb_flow *make(const struct cb_flow_key *key, const struct cb_flow_facts *facts)
+static struct cb_flow *make(const struct cb_flow_key *key, const struct cb_flow_facts *facts,
+			    u32 again)
 {
 	struct cb_flow *flow = kmem_cache_alloc(cache, GFP_NOWAIT | __GFP_NOWARN);
 
@@ -169,7 +173,7 @@ static struct cb_flow *make(const struct cb_flow_key *key, const struct cb_flow_
 		return NULL;
 	flow->key = *key;
 	flow->facts = *facts;
-	flow->again = 0;
+	flow->again = again;
 	flow->seen = 0;
 	flow->pinned = 0;
 	flow->gone = 0;
@@ -192,7 +196,7 @@ static bool put_in(struct cb_flows *flows, u64 limit, struct cb_flow *flow)
 			flows->n.entries++;
 			done = true;
 		} else if (!IS_ERR(other)) {	/* another CPU was first */
-			done = renew(flows, other, &flow->facts);
+			done = renew(flows, other, &flow->facts, flow->again);
 		}
 	}
 	flows->n.refused += !done;
@@ -209,8 +213,8 @@ static void refuse(struct cb_flows *flows)
 	spin_unlock_bh(&flows->lock);
 }
 
-bool cb_flow_add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
-		 const struct cb_flow_facts *facts)
+static bool add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
+		const struct cb_flow_facts *facts, u32 again)
 {
 	struct cb_flow_key key;
 	struct cb_flow *flow;
@@ -222,15 +226,40 @@ bool cb_flow_add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple
 	flow = rhashtable_lookup(&flows->table, &key, cb_flow_params);
 	if (flow) {
 		spin_lock_bh(&flows->lock);
-		done = renew(flows, flow, facts);
+		done = renew(flows, flow, facts, again);
 		spin_unlock_bh(&flows->lock);
 		return done;
 	}
-	flow = make(&key, facts);
+	flow = make(&key, facts, again);
 	if (flow)
 		return put_in(flows, limit, flow);
 	refuse(flows);
 	return false;
+}
+
+bool cb_flow_add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
+		 const struct cb_flow_facts *facts)
+{
+	return add(flows, limit, tuple, facts, 0);
+}
+
+bool cb_flow_add_older(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
+		       const struct cb_flow_facts *facts, u32 acked)
+{
+	return add(flows, limit, tuple, facts, acked);
+}
+
+void cb_flow_forget(struct cb_flows *flows, struct cb_flow *flow)
+{
+	bool there;
+
+	spin_lock_bh(&flows->lock);
+	there = !flow->gone && !flow->pinned;
+	if (there)
+		cb_flow_take_out(flows, flow);
+	spin_unlock_bh(&flows->lock);
+	if (there)
+		cb_flow_free_later(flow);
 }
 
 bool cb_flow_pin(struct cb_flows *flows, struct cb_flow *flow)

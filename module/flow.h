@@ -40,16 +40,30 @@ struct cb_flow_key {
 	u8 zero[3];
 };
 
-#define CB_FLOW_ECN		BIT(7)	/* in facts.has, beside CB_OPT_WSCALE, _SACK, _TS */
+/* In facts.has, beside CB_OPT_WSCALE, _SACK, _TS. */
+#define CB_FLOW_ECN		BIT(7)
+#define CB_FLOW_OLDER		BIT(6)	/* than its service: no cookie, but adopt.c */
+#define CB_FLOW_BOTH		BIT(5)	/* of those: both its ends were heard */
+
+/* What a server was heard to send.  Racing CPUs may lose a step of it. */
+struct cb_flow_heard {
+	u32 low;			/* the client has acknowledged what is before it */
+	u32 end;			/* SEQ behind the last that was sent */
+};
 
 /* What is known of a flow from its cookie. */
 struct cb_flow_facts {
-	u64 opened_ms;			/* CLOCK_MONOTONIC: its cookie opened */
+	u64 opened_ms;			/* CLOCK_MONOTONIC: its cookie opened, or it was heard */
 	u32 service;			/* id; its name may be gone */
-	u16 mss;			/* in force */
-	u16 mss_max;			/* the most that the client may have offered */
 	u8 wscale;
 	u8 has;				/* options in force */
+	union {
+		struct {
+			u16 mss;	/* in force */
+			u16 mss_max;	/* the most that the client may have offered */
+		};
+		struct cb_flow_heard heard;	/* CB_FLOW_OLDER */
+	};
 };
 
 struct cb_flow {			/* a look-up reads the first 64 bytes */
@@ -59,7 +73,10 @@ struct cb_flow {			/* a look-up reads the first 64 bytes */
 	u8 pinned;			/* under the lock */
 	u8 gone;			/* under the lock: out of table and list */
 	u8 spliced;			/* is a struct cb_splice; never changes */
-	u32 again;			/* segments that came once more; may miss some */
+	union {
+		u32 again;		/* segments that came once more; may miss some */
+		u32 acked;		/* CB_FLOW_OLDER: what its server expects */
+	};
 	struct cb_flow_facts facts;	/* written under the lock, read without */
 	union {
 		struct list_head order;	/* cb_flows->lock; newest first */
@@ -119,6 +136,17 @@ struct cb_flow *cb_flow_find(struct cb_flows *flows, const struct cb_tuple *tupl
  */
 bool cb_flow_add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
 		 const struct cb_flow_facts *facts);
+
+/* The same of one that is older than its service: facts.has says so. */
+bool cb_flow_add_older(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
+		       const struct cb_flow_facts *facts, u32 acked);
+/* It is over: forgotten, unless it is pinned.  Context as above. */
+void cb_flow_forget(struct cb_flows *flows, struct cb_flow *flow);
+
+static inline bool cb_flow_is_older(const struct cb_flow *flow)
+{
+	return READ_ONCE(flow->facts.has) & CB_FLOW_OLDER;
+}
 
 /* Pinned ones stay until they are unpinned; false: it is gone already.  Context as
  * above, with the flow found under the same rcu_read_lock().

@@ -122,6 +122,32 @@ static void renewed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, totals().entries, 1ull);
 }
 
+/* One that is older than its service is written to without the lock, so it stays what it is. */
+static void older(struct kunit *test)
+{
+	struct cb_flow_facts facts = { .opened_ms = 99, .has = CB_FLOW_OLDER };
+	struct cb_tuple t = tuple_of(AF_INET, 1);
+	struct cb_flow *flow;
+
+	rcu_read_lock();
+	KUNIT_EXPECT_TRUE(test, cb_flow_add_older(flows, 10, &t, &facts, 7));
+	flow = cb_flow_find(flows, &t);
+	KUNIT_EXPECT_EQ(test, flow->acked, 7u);
+	KUNIT_EXPECT_FALSE(test, add(AF_INET, 1, 10));
+	KUNIT_EXPECT_TRUE(test, cb_flow_is_older(flow));
+	KUNIT_EXPECT_TRUE(test, cb_flow_add_older(flows, 10, &t, &facts, 8));
+	KUNIT_EXPECT_EQ(test, flow->acked, 8u);
+	cb_flow_forget(flows, flow);
+	cb_flow_forget(flows, flow);
+	KUNIT_EXPECT_PTR_EQ(test, NULL, cb_flow_find(flows, &t));
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, totals().entries, 0ull);
+	KUNIT_EXPECT_TRUE(test, add(AF_INET, 1, 10));
+	rcu_read_lock();
+	KUNIT_EXPECT_FALSE(test, cb_flow_add_older(flows, 10, &t, &facts, 7));
+	rcu_read_unlock();
+}
+
 static void limited(struct kunit *test)
 {
 	u64 limit = cb_flow_entries(4096);
@@ -367,6 +393,7 @@ static void million(struct kunit *test)
 static struct kunit_case flow_cases[] = {
 	KUNIT_CASE(found),
 	KUNIT_CASE(renewed),
+	KUNIT_CASE(older),
 	KUNIT_CASE(limited),
 	KUNIT_CASE(lowered),
 	KUNIT_CASE(second_chance),
