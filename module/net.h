@@ -57,6 +57,7 @@ struct cb_sysctl {
 	unsigned int splice_probe_seconds;	/* from one probe to the next */
 	unsigned int splice_probes;	/* unanswered ones that end a flow */
 	unsigned int splice_linger_seconds;	/* that a closed flow is remembered */
+	unsigned int splice_adopt_seconds;	/* older connections may speak first */
 	unsigned int splice_backlog;	/* half-open connections that servers have room for */
 };
 

@@ -130,6 +130,10 @@ static int put_state(struct sk_buff *skb, const struct cb_flow *flow)
 	static_assert(COOKIEBOX_FLOW_STATE_OPEN == (int)CB_SPLICE_OPEN);
 	static_assert(COOKIEBOX_FLOW_STATE_CLOSING == (int)CB_SPLICE_CLOSING);
 	static_assert(COOKIEBOX_FLOW_STATE_RESET == (int)CB_SPLICE_RESET);
+	if (!flow->spliced)
+		return nla_put_u8(skb, COOKIEBOX_A_CACHE_STATE,
+				  READ_ONCE(flow->facts.has) & CB_FLOW_BOTH ?
+				  COOKIEBOX_FLOW_STATE_ADOPTED : COOKIEBOX_FLOW_STATE_HEARD);
 	return nla_put_u8(skb, COOKIEBOX_A_CACHE_STATE, READ_ONCE(sp->state));
 }
 
@@ -141,8 +145,11 @@ static int put_flow(struct sk_buff *skb, const struct cb_net *cbn, const struct 
 	u64 age = now_ms > facts.opened_ms ? now_ms - facts.opened_ms : 0;
 
 	if (put_tuple(skb, &flow->key) || put_service(skb, cbn, facts.service) ||
-	    nla_put_u64_64bit(skb, COOKIEBOX_A_CACHE_AGE, age, COOKIEBOX_A_CACHE_PAD) ||
-	    put_options(skb, &facts) ||
+	    nla_put_u64_64bit(skb, COOKIEBOX_A_CACHE_AGE, age, COOKIEBOX_A_CACHE_PAD))
+		return -EMSGSIZE;
+	if (facts.has & CB_FLOW_OLDER)		/* its handshake was not seen */
+		return put_state(skb, flow);
+	if (put_options(skb, &facts) ||
 	    nla_put_u32(skb, COOKIEBOX_A_CACHE_REPEATED, READ_ONCE(flow->again)) ||
 	    (READ_ONCE(flow->pinned) && nla_put_flag(skb, COOKIEBOX_A_CACHE_PINNED)) ||
 	    (flow->spliced && put_state(skb, flow)))

@@ -112,7 +112,9 @@
 	R(SPLICE_EVICTED, splice_evicted, DROP, \
 	  "flow that waited longest for its server gave way; its next segment begins anew") \
 	R(RST_OUTSIDE, rst_outside, DROP, \
-	  "RST whose sequence number its receiver would not take (RFC 5961)")
+	  "RST whose sequence number its receiver would not take (RFC 5961)") \
+	R(ADOPTED, adopted, PASS, \
+	  "ACK of a connection older than the service, which its server was heard to have, goes on")
 
 #ifndef CB_REASON_ENUM
 #define CB_REASON_ENUM

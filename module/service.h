@@ -111,6 +111,7 @@ struct cb_service {
 	struct cb_service_spec spec;
 	struct cb_anchor *anchor;
 	struct kref ref;		/* tables and stages */
+	u64 since_ms;			/* CLOCK_MONOTONIC: in force with these settings */
 	struct cb_prefix allow[];
 };
 

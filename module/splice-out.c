@@ -10,11 +10,13 @@
  * rcu_read_lock().
  */
 #include <net/sock.h>
+#include "adopt.h"
 #include "bytes.h"
 #include "calm.h"
 #include "profile.h"
 #include "redeem.h"
 #include "splice.h"
+#include "table.h"
 
 static unsigned int refuse(struct cb_splice *sp, enum cb_reason reason)
 {
@@ -303,6 +305,8 @@ static unsigned int from_server(struct cb_net *cbn, struct sk_buff *skb,
 	if (likely(sp))
 		return judge(sp, &ctx);
 	cb_calm_answered(&ctx);
+	if (rcu_dereference(cbn->table)->adopts)
+		cb_adopt_heard(&ctx);
 	turn(&ctx.seg.tuple);
 	cb_splice_overhear(&ctx);
 	return NF_ACCEPT;
@@ -321,9 +325,13 @@ static bool may_know(const struct cb_net *cbn, const struct sk_buff *skb, int th
 {
 	const u8 *port;
 	u8 buf[2];
+	u16 n;
 
 	port = skb_header_pointer(skb, thoff, sizeof(buf), buf);
-	return port && cb_splice_has_port(cbn, cb_get_be16(port));
+	if (!port)
+		return false;
+	n = cb_get_be16(port);
+	return cb_splice_has_port(cbn, n) || cb_table_hears_port(cbn, n);
 }
 
 unsigned int cb_splice_post_routing(void *priv, struct sk_buff *skb,

@@ -12,6 +12,7 @@
 #include <linux/ipv6.h>
 #include <net/dsfield.h>
 #include <net/inet_ecn.h>
+#include "adopt.h"
 #include "calm.h"
 #include "embryonic.h"
 #include "redeem.h"
@@ -129,15 +130,25 @@ static bool follows(struct cb_ctx *ctx, enum cb_reason reason)
 static struct cb_decision unknown(struct cb_ctx *ctx, enum cb_reason reason)
 {
 	const struct cb_service_spec *spec = &ctx->svc->spec;
+	enum cb_adopt adopt = CB_ADOPT_NO;
+	u8 fate = spec->unknown;
 
 	if (cb_offer_splice_serves(ctx).action != CB_ANSWER)
 		return cb_decide(CB_PASS, CB_R_NOT_FORWARDED);
-	if (spec->invalid == COOKIEBOX_INVALID_DROP || spec->unknown == COOKIEBOX_UNKNOWN_DROP ||
+	if (cb_adopt_may(ctx))
+		adopt = cb_adopt_asked(ctx);
+	if (adopt == CB_ADOPT_YES)
+		return cb_decide(CB_PASS, CB_R_ADOPTED);
+	if (adopt == CB_ADOPT_WAIT)
+		return cb_decide(CB_DROP, reason);
+	if (adopt == CB_ADOPT_MAYBE)
+		fate = COOKIEBOX_UNKNOWN_PASS;
+	if (spec->invalid == COOKIEBOX_INVALID_DROP || fate == COOKIEBOX_UNKNOWN_DROP ||
 	    follows(ctx, reason))
 		return cb_decide(CB_DROP, reason);
 	if (spec->invalid == COOKIEBOX_INVALID_RESET)
 		return reset_both(ctx);
-	if (spec->unknown == COOKIEBOX_UNKNOWN_RESET)
+	if (fate == COOKIEBOX_UNKNOWN_RESET)
 		return reset_some(ctx, reason);
 	return cb_decide(CB_PASS, CB_R_UNKNOWN_PASSED);
 }

@@ -27,6 +27,7 @@
  *	splice-hold.c	early segments that wait for the server
  *	splice-learn.c	what servers are like
  *	splice-send.c	segments that the box makes itself
+ *	adopt.c		connections that are older than their service
  *	splice-net.c	of a namespace: hook at POST_ROUTING, beginning and end
  *
  * Packet path: softirq or BH off, rcu_read_lock().

@@ -331,6 +331,17 @@ static void prepare_engage(struct cb_net *cbn, const struct cb_table *old,
 	}
 }
 
+/* Nobody sees those yet that have no time. */
+static void stamp(struct cb_table *t)
+{
+	u64 now_ms = cb_now_ms();
+	u32 i;
+
+	for (i = 0; i < t->n; i++)
+		if (!t->all[i]->since_ms)
+			t->all[i]->since_ms = now_ms;
+}
+
 /* One event for each difference. Both lists are in order of ids. */
 static void tell(struct cb_net *cbn, const struct cb_table *old, const struct cb_table *t)
 {
@@ -397,6 +408,7 @@ static int publish(struct cb_stage *st, struct cb_table *t, const struct cb_tabl
 		return -ENOMEM;
 	}
 	prepare_engage(cbn, old, t);
+	stamp(t);
 	rcu_read_lock();			/* keeps old for tell() */
 	cb_table_publish(cbn, t);
 	tell(cbn, old, t);

@@ -45,6 +45,7 @@ static const unsigned int splice_idle_seconds_min = 1, splice_idle_seconds_max =
 static const unsigned int splice_probe_seconds_min = 1, splice_probe_seconds_max = 600;
 static const unsigned int splice_probes_min = 1, splice_probes_max = 100;
 static const unsigned int splice_linger_seconds_min = 1, splice_linger_seconds_max = 600;
+static const unsigned int splice_adopt_seconds_min, splice_adopt_seconds_max = 3600;
 static const unsigned int splice_backlog_min = 8, splice_backlog_max = 16777216;
 
 static const char *const full_words[] = {
@@ -221,6 +222,7 @@ static const struct cb_sysctl defaults = {
 	.splice_probe_seconds = 30,
 	.splice_probes = 5,
 	.splice_linger_seconds = 60,
+	.splice_adopt_seconds = 60,
 	.splice_backlog = 128,
 };
 
@@ -403,6 +405,15 @@ static const struct ctl_table template[] = {
 		.proc_handler	= proc_douintvec_minmax,
 		.extra1		= (void *)&splice_linger_seconds_min,
 		.extra2		= (void *)&splice_linger_seconds_max,
+	},
+	{
+		.procname	= "splice_adopt_seconds",
+		.data		= AT(splice_adopt_seconds),
+		.maxlen		= sizeof(unsigned int),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= (void *)&splice_adopt_seconds_min,
+		.extra2		= (void *)&splice_adopt_seconds_max,
 	},
 	{
 		.procname	= "splice_backlog",

@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include "adopt.h"
 #include "net.h"
 #include "table.h"
 #include "uapi/linux/cookiebox.h"
@@ -206,6 +207,7 @@ struct cb_table *cb_table_build(struct cb_service *const *all, u32 n)
 	for (i = 0; i < n; i++) {
 		add_service(t, all[i]);
 		t->splices |= all[i]->spec.mode == COOKIEBOX_MODE_SPLICE;
+		t->adopts |= cb_adopts(&all[i]->spec);
 	}
 	link_entries(t);
 	if (!list_probes(t, false) || !list_probes(t, true)) {

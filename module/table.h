@@ -47,6 +47,7 @@ struct cb_table {
 	u32 bucket_mask;
 	size_t bytes;			/* of the table alone */
 	bool splices;			/* one of the services is of mode splice */
+	bool adopts;			/* one of them adopts: adopt.c */
 	unsigned long *ports;		/* 65,536 bits; NULL if n is 0 */
 	u32 *bucket;
 	struct cb_entry *entry;
@@ -62,6 +63,14 @@ static inline bool cb_table_has_port(const struct cb_net *cbn, u16 port)
 	const struct cb_table *t = rcu_dereference(cbn->table);
 
 	return t->n && test_bit(port, t->ports);
+}
+
+/* Is what servers send from this port looked at, of whatever connection?  RCU. */
+static inline bool cb_table_hears_port(const struct cb_net *cbn, u16 port)
+{
+	const struct cb_table *t = rcu_dereference(cbn->table);
+
+	return unlikely(t->adopts) && test_bit(port, t->ports);
 }
 
 /* Not keyed: only the admin inserts, so only the admin can make chains long. */

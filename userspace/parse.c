@@ -107,6 +107,8 @@ const struct choice state_choices[] = {
 	{ "open", COOKIEBOX_FLOW_STATE_OPEN },
 	{ "closing", COOKIEBOX_FLOW_STATE_CLOSING },
 	{ "reset", COOKIEBOX_FLOW_STATE_RESET },
+	{ "heard", COOKIEBOX_FLOW_STATE_HEARD },
+	{ "adopted", COOKIEBOX_FLOW_STATE_ADOPTED },
 	{ NULL, 0 }
 };
 

@@ -39,6 +39,7 @@ const struct sysctl sysctls[N_SYSCTLS + 1] = {
 	{ "splice_probe_seconds", "1 to 600", 1, 600, { NULL }, "30", NULL, false },
 	{ "splice_probes", "1 to 100", 1, 100, { NULL }, "5", NULL, false },
 	{ "splice_linger_seconds", "1 to 600", 1, 600, { NULL }, "60", NULL, false },
+	{ "splice_adopt_seconds", "0 to 3600", 0, 3600, { NULL }, "60", NULL, false },
 	{ "splice_backlog", "8 to 16777216", 8, 16777216, { NULL }, "128", NULL, false },
 	{ NULL, NULL, 0, 0, { NULL }, NULL, NULL, false }
 };

@@ -25,7 +25,7 @@ struct sysctl {
 };
 
 extern const struct sysctl sysctls[];
-#define N_SYSCTLS	21
+#define N_SYSCTLS	22
 
 /* The sysctl's number, or -1, the mistake being told. */
 int sysctl_find(const char *name);

@@ -159,7 +159,7 @@ begin()
 	gw-synproxy)
 		forwarding 1 && synproxy forward ;;
 	gw-splice)
-		forwarding 1 && cookiebox_module &&
+		forwarding 1 && cookiebox_module && sysctl -qw net.cookiebox.splice_adopt_seconds=0 &&
 			cookiebox service add bench port $PORT mode splice engage always unknown drop ;;
 	xdp)
 		xdp ;;

@@ -193,7 +193,8 @@ enum cookiebox_unknown {
 };
 
 /**
- * enum cookiebox_flow_state - Of a spliced flow.
+ * enum cookiebox_flow_state - Of a spliced flow, or of a connection that is
+ *   older than its service.
  * @COOKIEBOX_FLOW_STATE_WAITING: A SYN went to the server, which has not
  *   answered.
  * @COOKIEBOX_FLOW_STATE_OPEN: Both ways are translated.
@@ -201,12 +202,18 @@ enum cookiebox_unknown {
  *   segments are translated.
  * @COOKIEBOX_FLOW_STATE_RESET: cache-flush has reset it; it is gone in a
  *   second.
+ * @COOKIEBOX_FLOW_STATE_HEARD: Not spliced, older than its service; its server
+ *   alone was heard.
+ * @COOKIEBOX_FLOW_STATE_ADOPTED: Not spliced, older than its service; both its
+ *   ends were heard.
  */
 enum cookiebox_flow_state {
 	COOKIEBOX_FLOW_STATE_WAITING,
 	COOKIEBOX_FLOW_STATE_OPEN,
 	COOKIEBOX_FLOW_STATE_CLOSING,
 	COOKIEBOX_FLOW_STATE_RESET,
+	COOKIEBOX_FLOW_STATE_HEARD,
+	COOKIEBOX_FLOW_STATE_ADOPTED,
 };
 
 /**
