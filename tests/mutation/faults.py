@@ -237,6 +237,10 @@ KERNEL = [
           "flow.c", "flows->n.entries >= limit; i++", "flows->n.entries >= limit << 20; i++"),
     fault("flow-flush-forgets-filter", "a filter selects everything", "uml fast flow-cache.sh 4",
           "flow-walk.c", "if (cb_flow_matches(flow, filter))", "if (filter)"),
+    fault("any-ack-adopted", "a forged ACK passes as of a connection that its server has",
+          "uml fast splice-adopt.sh 4", "adopt.c",
+          "	return between(seg->ack, low - flight, end + flight) &&",
+          "	return (low - flight || end) &&"),
 ]
 
 FAULTS = PURE + KERNEL
