@@ -52,7 +52,8 @@ static bool both_serve(const struct cb_ctx *ctx)
 	return cb_service_match(ctx->cbn, 0, &turned);
 }
 
-static void remember(const struct cb_ctx *ctx)
+/* A socket of this host needs none: its connections are known without. */
+static void remember(struct cb_ctx *ctx)
 {
 	u64 limit = cb_flow_entries(READ_ONCE(ctx->cbn->sysctl.flow_cache_bytes));
 	const struct cb_tuple *t = &ctx->seg.tuple;
@@ -60,6 +61,8 @@ static void remember(const struct cb_ctx *ctx)
 	struct cb_flow_facts facts;
 
 	if (!svc || !cb_adopts(&svc->spec) || both_serve(ctx) || cb_service_allows(svc, t))
+		return;
+	if (ctx->skb->sk || cb_parse_checksum(ctx) != CB_R_NONE)
 		return;
 	facts = (struct cb_flow_facts) {
 		.opened_ms = cb_now_ms(),
@@ -88,6 +91,8 @@ static void refresh(struct cb_flow *flow, const struct cb_ctx *ctx)
 
 	if (READ_ONCE(flow->acked) != ctx->seg.ack)
 		WRITE_ONCE(flow->acked, ctx->seg.ack);
+	if ((s32)(ctx->seg.seq - READ_ONCE(h->low)) < 0)	/* a hole, filled */
+		WRITE_ONCE(h->low, ctx->seg.seq);
 	if ((s32)(end - READ_ONCE(h->end)) <= 0)
 		return;
 	WRITE_ONCE(h->end, end);
@@ -109,7 +114,7 @@ static void over(const struct cb_ctx *ctx)
 		cb_flow_forget(ctx->cbn->flows, flow);
 }
 
-void cb_adopt_heard(const struct cb_ctx *ctx)
+void cb_adopt_heard(struct cb_ctx *ctx)
 {
 	u8 flags = ctx->seg.flags;
 	struct cb_flow *flow;
@@ -154,16 +159,22 @@ static void mark_both(struct cb_flow *flow)
  */
 enum cb_adopt cb_adopt_asked(const struct cb_ctx *ctx)
 {
-	struct cb_flow *flow = find(ctx);
-	bool early = cb_adopt_early(ctx);
+	struct cb_flow *flow = cb_flow_find(ctx->cbn->flows, &ctx->seg.tuple);
+	bool early = cb_adopt_early(ctx, ctx->svc->since_ms);
+	u64 heard_ms;
 
-	if (!flow)
+	if (flow && flow->spliced)
+		return CB_ADOPT_NO;
+	if (!flow || !cb_flow_is_older(flow))
 		return early ? CB_ADOPT_MAYBE : CB_ADOPT_NO;
 	if (fits(flow, &ctx->seg, 0)) {
 		mark_both(flow);
 		return CB_ADOPT_YES;
 	}
-	if (early && fits(flow, &ctx->seg, FLIGHT_MAX))
+	heard_ms = READ_ONCE(flow->facts.opened_ms);
+	if (early && heard_ms < ctx->svc->since_ms)	/* of another time, and connection */
+		return CB_ADOPT_MAYBE;
+	if ((early || cb_adopt_early(ctx, heard_ms)) && fits(flow, &ctx->seg, FLIGHT_MAX))
 		return CB_ADOPT_MAYBE;
 	return ctx->seg.seq == READ_ONCE(flow->acked) ? CB_ADOPT_NO : CB_ADOPT_WAIT;
 }

@@ -24,28 +24,29 @@ static inline bool cb_adopts(const struct cb_service_spec *spec)
 {
 	return spec->mode == COOKIEBOX_MODE_SPLICE && spec->unknown != COOKIEBOX_UNKNOWN_PASS &&
 	       spec->invalid == COOKIEBOX_INVALID_AUTO &&
-	       spec->engage != COOKIEBOX_ENGAGE_OFF;
+	       spec->engage != COOKIEBOX_ENGAGE_OFF && !spec->mark_mask && !spec->rule_only;
 }
 
-/* Older connections may still be the first to speak. */
-static inline bool cb_adopt_early(const struct cb_ctx *ctx)
+/* Is what was not heard of since then, or was under way, still to be heard of? */
+static inline bool cb_adopt_early(const struct cb_ctx *ctx, u64 since_ms)
 {
 	u64 ms = READ_ONCE(ctx->cbn->sysctl.splice_adopt_seconds) * MSEC_PER_SEC;
 
-	return ctx->now_ms < ctx->svc->since_ms + ms;
+	return ctx->now_ms < since_ms + ms;
 }
 
 /* Cheap, and never wrong when it says no: an ACK that belongs to nothing and opens nothing. */
 static inline bool cb_adopt_may(const struct cb_ctx *ctx)
 {
 	return ctx->svc->spec.unknown != COOKIEBOX_UNKNOWN_PASS &&
-	       (READ_ONCE(ctx->cbn->flows->n.entries) || cb_adopt_early(ctx)) &&
+	       (READ_ONCE(ctx->cbn->flows->n.entries) ||
+		cb_adopt_early(ctx, ctx->svc->since_ms)) &&
 	       cb_adopts(&ctx->svc->spec);
 }
 
 /* What is known of such an ACK, if it may be. */
 enum cb_adopt cb_adopt_asked(const struct cb_ctx *ctx);
 /* A server's segment of no spliced flow; the tuple is as seen from the client. */
-void cb_adopt_heard(const struct cb_ctx *ctx);
+void cb_adopt_heard(struct cb_ctx *ctx);
 
 #endif

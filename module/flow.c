@@ -213,6 +213,19 @@ static void refuse(struct cb_flows *flows)
 	spin_unlock_bh(&flows->lock);
 }
 
+void cb_flow_forget(struct cb_flows *flows, struct cb_flow *flow)
+{
+	bool there;
+
+	spin_lock_bh(&flows->lock);
+	there = !flow->gone && !flow->pinned;
+	if (there)
+		cb_flow_take_out(flows, flow);
+	spin_unlock_bh(&flows->lock);
+	if (there)
+		cb_flow_free_later(flow);
+}
+
 static bool add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
 		const struct cb_flow_facts *facts, u32 again)
 {
@@ -224,7 +237,9 @@ static bool add(struct cb_flows *flows, u64 limit, const struct cb_tuple *tuple,
 		return false;
 	cb_flow_key_of(&key, tuple);
 	flow = rhashtable_lookup(&flows->table, &key, cb_flow_params);
-	if (flow) {
+	if (flow && ((flow->facts.has ^ facts->has) & CB_FLOW_OLDER)) {
+		cb_flow_forget(flows, flow);		/* of the other kind */
+	} else if (flow) {
 		spin_lock_bh(&flows->lock);
 		done = renew(flows, flow, facts, again);
 		spin_unlock_bh(&flows->lock);
@@ -247,19 +262,6 @@ bool cb_flow_add_older(struct cb_flows *flows, u64 limit, const struct cb_tuple 
 		       const struct cb_flow_facts *facts, u32 acked)
 {
 	return add(flows, limit, tuple, facts, acked);
-}
-
-void cb_flow_forget(struct cb_flows *flows, struct cb_flow *flow)
-{
-	bool there;
-
-	spin_lock_bh(&flows->lock);
-	there = !flow->gone && !flow->pinned;
-	if (there)
-		cb_flow_take_out(flows, flow);
-	spin_unlock_bh(&flows->lock);
-	if (there)
-		cb_flow_free_later(flow);
 }
 
 bool cb_flow_pin(struct cb_flows *flows, struct cb_flow *flow)

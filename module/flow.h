@@ -102,6 +102,7 @@ struct cb_flows {
 	struct list_head closing;	/* likewise */
 	struct cb_flow_totals n;
 	struct list_head all;		/* flow-shrink.c */
+	bool closed;			/* the namespace goes: nothing is pinned any more */
 };
 
 /* Selects entries; what is 0 selects all. */

@@ -219,7 +219,7 @@ static struct cb_splice *make(const struct cb_ctx *ctx)
 static enum cb_reason put_in(struct cb_flows *flows, struct cb_splice *sp, struct victims *v)
 {
 	struct cb_splicing *s = sp->cbn->splicing;
-	enum cb_reason reason = make_room(flows, sp, v);
+	enum cb_reason reason = flows->closed ? CB_R_SPLICE_FULL : make_room(flows, sp, v);
 	struct cb_flow *other;
 
 	if (reason != CB_R_NONE)
@@ -395,6 +395,9 @@ void cb_splice_end_all(struct cb_net *cbn)
 	struct cb_flows *flows = cbn->flows;
 	struct cb_splice *sp;
 
+	spin_lock_bh(&flows->lock);
+	flows->closed = true;		/* a rule may still see segments */
+	spin_unlock_bh(&flows->lock);
 	do {
 		rcu_read_lock();
 		spin_lock_bh(&flows->lock);

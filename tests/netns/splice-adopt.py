@@ -136,6 +136,14 @@ def bulk(older):
         must("an ACK of what was seen", older.up("A", ack=Y + 1000 * n & MASK))
 
 
+@case("late: a hole is filled below what was first heard", LATE)
+def hole(older):
+    older.down("A", bytes(1000), seq=Y + 100000 & MASK)
+    must("an ACK below it passed", not older.up("A", ack=Y + 51000 & MASK))
+    must("what fills the hole", older.down("A", bytes(1000), seq=Y + 50000 & MASK))
+    must("the ACK of it", older.up("A", ack=Y + 51000 & MASK))
+
+
 @case("late: an upload goes on when its server says something", LATE)
 def upload(older):
     must("too early", not older.up("A", bytes(1000)))
@@ -181,6 +189,14 @@ def client_first(older):
     must("the server's answer", older.down("A", ack=X + 4 & MASK))
     may_speak_first(LATE)
     must("the client's next one, late", older.up("PA", b"more", seq=X + 4 & MASK))
+
+
+@case("early: what was heard before the service was set again does not count", EARLY)
+def another_time(older):
+    older.down("A")
+    must("other numbers passed", not older.up("PA", b"data", ack=Y + 0x12345678 & MASK))
+    tool("service", "set", "older", "hold", "7")
+    must("other numbers, when it was set again", older.up("PA", b"data", ack=Y + 0x12345678 & MASK))
 
 
 @case("early: nobody has the connection", EARLY)

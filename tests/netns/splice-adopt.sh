@@ -15,7 +15,7 @@
 . "$(dirname "$0")/../lib/flood.sh"
 . "$(dirname "$0")/../lib/gateway.sh"
 
-BYTES=3000000
+BYTES=2000000
 
 # may_speak_first SECONDS: clients of older connections.
 may_speak_first()
@@ -48,7 +48,17 @@ served()
 	splice web 80 unknown "$1"
 }
 
-# They take some seconds.
+# slowly: what begins now is under way for a quarter of a minute, unless quickly comes.
+slowly()
+{
+	netem_path client delay 10ms rate 1mbit || die "no netem"
+}
+
+quickly()
+{
+	netem_path client delay 10ms rate 100mbit
+}
+
 start_download()
 {
 	rm -f "$TMPDIR/got"
@@ -80,7 +90,6 @@ comes_up()
 
 download_is_whole()
 {
-	check "$1: the download was under way still" kill -0 $DOWN
 	wait $DOWN
 	check_equal "$1: the download ends well" 0 $?
 	check "$1: what came down is whole" cmp "$TMPDIR/got" "$TMPDIR/www/big"
@@ -100,12 +109,15 @@ early()
 	may_speak_first 60
 	box cookiebox service del web 2>/dev/null
 	held 3 "$2"
+	slowly
 	start_download
 	start_upload
 	comes_down
 	comes_up
 	served "$1"
 	check "$1, early: the upload was under way" kill -0 $UP
+	check "$1, early: so was the download" kill -0 $DOWN
+	quickly
 	download_is_whole "$1, early"
 	upload_is_whole "$1, early"
 	tell ask
@@ -125,9 +137,12 @@ late()
 {
 	may_speak_first 0
 	box cookiebox service del web
+	slowly
 	start_download
 	comes_down
 	served drop
+	check "drop, late: the download was under way" kill -0 $DOWN
+	quickly
 	download_is_whole "drop, late"
 }
 
@@ -240,7 +255,6 @@ can_splice || skip_all "the stack has nothing like it"
 start_nginx
 head -c $BYTES /dev/urandom >"$TMPDIR/www/big"
 numbers
-netem_path client delay 10ms rate 8mbit || die "no netem"
 early drop 33000
 early reset 33100
 late
