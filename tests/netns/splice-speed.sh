@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# runs: uml-time vm-long
+# check: uml-time/4
+# families: 4 6
+# timeout: 600
+#
+# iperf3 through a box, plainly forwarded and spliced in turns: as fast, both ways, near and far, with
+# loss. In virtual time it is the link that limits, whatever the machine does beside. The processor is
+# what limits where nanoseconds are instructions (tests/vm/run --icount). With disorder: what is sent
+# again for nothing, of which the receiver tells by D-SACK, is no more.
+#
+#   iperf3 -c ── c0 ── netem ── b0  box  b1 ── netem ── s0 ── iperf3 -s
+. "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/../lib/traffic.sh"
+. "$(dirname "$0")/../lib/gateway.sh"
+
+PORT=5201
+
+# plainly | spliced: from here on.
+plainly()
+{
+	box cookiebox service del web 2>/dev/null
+}
+
+spliced()
+{
+	plainly
+	splice web $PORT
+}
+
+# transfer up|down ARGUMENTS: kbit/s as the receiver has them.
+transfer()
+{
+	local reverse=
+	[ "$1" = up ] || reverse=-R
+	shift
+	# shellcheck disable=SC2086
+	client timeout 120 iperf3 -c "$SERVER" -C cubic $reverse --json "$@" |
+		jq '.end.sum_received.bits_per_second / 1000 | floor'
+}
+
+# said COUNTER: of TCP's, at both ends together.
+said()
+{
+	{ client cat /proc/net/netstat /proc/net/snmp; server cat /proc/net/netstat /proc/net/snmp; } |
+		awk -v wanted="$1" '/^Tcp/ { if ($1 != was) { was = $1; n = split($0, name) }
+			else { for (i = 2; i <= n; i++) if (name[i] == wanted) sum += $i; was = "" } }
+			END { print sum + 0 }'
+}
+
+# middle NUMBER...
+middle()
+{
+	printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"
+}
+
+# as_fast NAME ROUNDS up|down ARGUMENTS: within a tenth of plain forwarding, in turns.
+as_fast()
+{
+	local name=$1 rounds=$2 plain=() with=() a b
+	shift 2
+	for ((i = 0; i < rounds; i++)); do
+		plainly
+		plain+=("$(transfer "$@")")
+		spliced
+		with+=("$(transfer "$@")")
+	done
+	a=$(middle "${plain[@]}") b=$(middle "${with[@]}")
+	note "$name, $1: plain ${plain[*]}; spliced ${with[*]} kbit/s"
+	check "$name, $1: spliced as fast as plain" test "$((b * 10))" -ge "$((a * 9))" -a "$b" -gt 0
+	grew "$name, $1: the last of them was" spliced 0 1
+}
+
+# for_nothing up|down ROUNDS: prints what was sent again for nothing, of 10,000 segments.
+for_nothing()
+{
+	local sent again i
+	sent=$(said OutSegs) again=$(($(said TCPDSACKOldSent) + $(said TCPDSACKOfoSent)))
+	for ((i = 0; i < $2; i++)); do
+		transfer "$1" -n 6M >/dev/null
+	done
+	echo $((($(said TCPDSACKOldSent) + $(said TCPDSACKOfoSent) - again) * 10000 / ($(said OutSegs) - sent)))
+}
+
+# no_more NAME up|down ROUNDS
+no_more()
+{
+	local plain with
+	plainly
+	plain=$(for_nothing "$2" "$3")
+	spliced
+	with=$(for_nothing "$2" "$3")
+	note "$1, $2: sent again for nothing, of 10,000: plain $plain, spliced $with"
+	check "$1, $2: no more sent again for nothing" test "$with" -le $((plain + 100))
+}
+
+virtual()
+{
+	local way
+	for way in up down; do
+		netem_path client rate 100mbit
+		as_fast "100 Mbit/s" 1 $way -n 8M
+		netem_path client delay 25ms rate 50mbit
+		as_fast "50 ms, 50 Mbit/s" 1 $way -n 8M
+		[ -n "${LONG-}" ] || continue
+		netem_path client delay 25ms loss 1%
+		as_fast "50 ms, 1 % loss" 5 $way -P 8 -t 10
+	done
+}
+
+real()
+{
+	if [ "$(nproc)" = 1 ]; then		# --icount: elsewhere it is noise
+		as_fast "no limit" 3 up -t 1
+		as_fast "no limit" 3 down -t 1
+	fi
+	client ethtool -K c0 tso off gso off >/dev/null
+	server ethtool -K s0 tso off gso off >/dev/null
+	netem_path client delay 25ms 1ms
+	no_more "50 ms, disorder" up 3
+	netem_path client delay 0ms
+	netem_path server delay 25ms 1ms
+	no_more "50 ms behind the box, disorder" down 3
+}
+
+plan
+gateway
+load_module
+for ns in client server; do
+	in_ns $ns sysctl -qw net.ipv4.tcp_no_metrics_save=1
+done
+server iperf3 -s -D --pidfile "$TMPDIR/iperf3.pid" >/dev/null
+wait_for 20 listening server $PORT || die "no iperf3"
+if [ "$PLATFORM" = vm ]; then
+	real
+else
+	client ethtool -K c0 tso off gso off >/dev/null
+	server ethtool -K s0 tso off gso off >/dev/null
+	virtual
+fi
+finish
