@@ -7,6 +7,7 @@
  * at most two keys of its form (three in a cluster, over fewer rows).  Called
  * by the hooks and modes in softirq, under rcu_read_lock().
  */
+#include <linux/minmax.h>
 #include <linux/socket.h>
 #include <asm/byteorder.h>
 #include "handshake.h"
@@ -18,6 +19,11 @@
 
 /* Segments of an initial window (RFC 6928 2). */
 #define FIRST_FLIGHT		10
+
+/* How long after its SYN-ACK one may be on its way, with what is sent again.  The shorter,
+ * the fewer segments of other connections look like it: one in 70,000.
+ */
+#define FIRST_FLIGHT_MS		60000u
 
 /* Boxes of a cluster share a clock only as well as their time service does. */
 #define CLUSTER_SKEW_MS		1000
@@ -183,6 +189,11 @@ struct cb_decision cb_handshake_syn(const struct cb_segment *seg,
 	return cb_decide(CB_ANSWER, CB_R_SYN_ANSWERED);
 }
 
+static u32 skew_ms_of(const struct cb_ring *ring)
+{
+	return ring->cluster ? CLUSTER_SKEW_MS : 0;
+}
+
 /* Does the ACK open under this slot's key of @form? A NULL slot opens nothing. */
 static bool opens(const struct cb_segment *seg, const struct cb_policy *pol,
 		  const struct cb_slot *slot, enum cb_form form, struct cb_opened *out)
@@ -226,7 +237,6 @@ static struct cb_decision ack_timestamps(const struct cb_segment *seg,
 					 const struct cb_ring *ring, u64 now_ms,
 					 struct cb_opened *out)
 {
-	u32 skew_ms = ring->cluster ? CLUSTER_SKEW_MS : 0;
 	enum cb_reason reason = CB_R_COOKIE_EXPIRED;
 	unsigned int i;
 
@@ -235,7 +245,7 @@ static struct cb_decision ack_timestamps(const struct cb_segment *seg,
 		s32 since = (u32)now_ms - (seg->opt.tsecr - offset);
 
 		if (!cb_flow_age(offset, now_ms, seg->opt.tsecr, ring->ts_life_ms,
-				 skew_ms, &out->age_ms))
+				 skew_ms_of(ring), &out->age_ms))
 			continue;
 		if (since > 0 && (u64)since > now_ms)	/* before this host came up */
 			continue;
@@ -297,12 +307,29 @@ static bool flight_opens(const struct cb_segment *seg, const struct cb_policy *p
 	return false;
 }
 
+static bool echoes_of_late(const struct cb_segment *seg, const struct cb_ring *ring, u64 now_ms)
+{
+	u32 life_ms = min(ring->ts_life_ms, FIRST_FLIGHT_MS);
+	unsigned int i;
+	u32 age_ms;
+
+	for (i = 0; i < ring->n_pairs && i < CB_FLOW_PAIRS; i++) {
+		u32 offset = cb_flow_offset(&ring->pair[i], &seg->tuple);
+
+		if (cb_flow_age(offset, now_ms, seg->opt.tsecr, life_ms, skew_ms_of(ring), &age_ms))
+			return age_ms <= now_ms;
+	}
+	return false;
+}
+
 bool cb_handshake_follows(const struct cb_segment *seg, const struct cb_policy *pol,
 			  const struct cb_ring *ring, u64 now_ms)
 {
 	u32 len = seg->payload_len;
 
-	if ((seg->opt.has & CB_OPT_TS) || (!len && !(seg->flags & CB_TCP_FIN)))
+	if (seg->opt.has & CB_OPT_TS)
+		return echoes_of_late(seg, ring, now_ms);
+	if (!len && !(seg->flags & CB_TCP_FIN))
 		return false;
 	if (flight_opens(seg, pol, ring, now_ms, pol->mss))
 		return true;

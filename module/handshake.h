@@ -130,7 +130,7 @@ struct cb_decision cb_handshake_ack(const struct cb_segment *seg,
  * @seg as above, and it opened nothing; @pol->mss as announced.  A cookie opens
  * by the segment that follows the SYN.  If that was lost, or comes later, the
  * rest of the flight opens nothing, and is not to be reset: the client sends it
- * again.  With timestamps the echo tells.  Without, the first segment's
+ * again.  With timestamps the echo tells, for a minute.  Without, the first segment's
  * sequence number is guessed: full segments, or of this one's size, lie between.
  * Costs up to 18 tries, so ask only where a reset is due; opens nothing.
  */

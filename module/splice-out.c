@@ -9,6 +9,7 @@
  * connected: the SYN-ACK as a window update, a refusal as a RST.  Softirq or BH off,
  * rcu_read_lock().
  */
+#include <net/netfilter/nf_conntrack.h>
 #include <net/sock.h>
 #include "adopt.h"
 #include "bytes.h"
@@ -267,10 +268,25 @@ static unsigned int open_out(struct cb_splice *sp, struct cb_ctx *ctx)
 	return verdict;
 }
 
+/* A flowtable would take the connection past our hooks, untranslated, once both ends have
+ * spoken.  None takes one with this bit, which means nothing else to TCP.
+ */
+static void keep_in_sight(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	enum ip_conntrack_info info;
+	struct nf_conn *ct = nf_ct_get(skb, &info);
+
+	if (unlikely(ct && !(READ_ONCE(ct->status) & IPS_NAT_CLASH)))
+		set_bit(IPS_NAT_CLASH_BIT, &ct->status);
+#endif
+}
+
 static unsigned int judge(struct cb_splice *sp, struct cb_ctx *ctx)
 {
 	if (unlikely(ctx->header != CB_R_NONE))
 		return refuse(sp, ctx->header);
+	keep_in_sight(ctx->skb);
 	switch (smp_load_acquire(&sp->state)) {	/* as in splice-in.c */
 	case CB_SPLICE_WAITING:
 		return waiting_out(sp, ctx);

@@ -117,10 +117,9 @@ static struct cb_decision reset_some(struct cb_ctx *ctx, enum cb_reason reason)
  */
 static bool follows(struct cb_ctx *ctx, enum cb_reason reason)
 {
-	if (ctx->seg.opt.has & CB_OPT_TS)
-		return reason == CB_R_BAD_COOKIE;
-	return cb_offer_splice_guess(ctx) &&
-	       cb_handshake_follows(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms);
+	if (ctx->seg.opt.has & CB_OPT_TS ? reason != CB_R_BAD_COOKIE : !cb_offer_splice_guess(ctx))
+		return false;
+	return cb_handshake_follows(&ctx->seg, &ctx->policy, ctx->ring, ctx->now_ms);
 }
 
 /* Of a connection that is older than the service, or that this box has forgotten: by

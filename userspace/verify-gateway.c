@@ -120,6 +120,12 @@ static void ask(struct verify *v, struct target *t)
 			   t->name, where, t->port);
 }
 
+/* Servers are known by address, which such a service does not tell. */
+static bool selected_otherwise(const json_t *service, const struct target *t)
+{
+	return t->mask || json_is_true(json_object_get(service, "by_rule"));
+}
+
 static void check_servers(struct verify *v, const json_t *servers, struct target *t)
 {
 	struct known k;
@@ -155,7 +161,10 @@ int verify_gateway(struct verify *v)
 			continue;
 		any = true;
 		err = target_parse(&t, service);
-		if (!err)
+		if (!err && selected_otherwise(service, &t))
+			verify_add(v, "server", LEVEL_NOTE, "%s: a mark or a rule selects it, so its "
+				   "servers are not told apart: see \"cookiebox show servers\"", t.name);
+		else if (!err)
 			check_servers(v, servers, &t);
 	}
 	if (any) {

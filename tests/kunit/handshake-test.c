@@ -472,6 +472,13 @@ static void flight(struct kunit *test)
 
 	s = scene(test, &kind_cases[0]);
 	KUNIT_EXPECT_TRUE(test, answered(s));
+	s->ack.opt.tsecr = s->synack.tsval;
+	KUNIT_EXPECT_TRUE(test, follows(s, mss, mss, 0));
+	s->now += 60000 - 50 - 1;
+	KUNIT_EXPECT_TRUE(test, follows(s, mss, mss, 0));
+	s->now++;		/* within the life of a cookie, but of some other connection */
+	KUNIT_EXPECT_FALSE(test, follows(s, mss, mss, 0));
+	s->ack.opt.tsecr += 60001;
 	KUNIT_EXPECT_FALSE(test, follows(s, mss, mss, 0));
 }
 

@@ -6,8 +6,8 @@
 # timeout: 240
 #
 # A box that splices and does something else besides: connection tracking with the rules that people
-# have, SNAT, DNAT, IPVS, policy routing, VLAN, VRF, a bridge, another box behind it, a way back that
-# leads past it. Each works as it does when the box only forwards; where nothing can be spliced, it says so.
+# have, a flowtable, SNAT, DNAT, IPVS, policy routing, VLAN, VRF, a bridge, another box behind it, a way back
+# that leads past it. Each works as it does when the box only forwards; where nothing can be spliced, it says so.
 #
 #   curl at c0 ── b0  box  b1 ── s0: nginx   i0 ── n0: "inner", behind the server as a second box
 . "$(dirname "$0")/../lib/lib.sh"
@@ -107,6 +107,42 @@ nothing_before()
 	RAW_DEFAULTS="do=syn wait=10" raw <<<"label=one" >"$TMPDIR/raw"
 	check_equal "a SYN was answered" answered "$(field result <"$TMPDIR/raw")"
 	check_equal "a SYN leaves no entry" "" "$(entries | grep -v "src=$CLIENT")"
+}
+
+# A flowtable takes what is established past all hooks: not what is spliced, which nobody would
+# translate there.
+shortcut()
+{
+	local before offloaded
+
+	box nft -f - <<-END || die "no flowtable"
+		flush ruleset
+		table inet quick {
+			flowtable f {
+				hook ingress priority filter;
+				devices = { b0, b1 };
+			}
+			chain forward {
+				type filter hook forward priority filter;
+				meta l4proto tcp flow add @f
+			}
+		}
+	END
+	before=$(spliced_so_far)
+	head -c 400000 /dev/zero | tr '\0' 'd' >"$TMPDIR/www/long"
+	client curl -sS --fail --max-time 20 --limit-rate 100k -o "$TMPDIR/long" "http://$URLHOST/long" &
+	sleep 2
+	offloaded=$(entries | grep -c OFFLOAD)
+	wait $!
+	check_equal "$WAY, flowtable: 400 kB" 0 $?
+	check "$WAY, flowtable: the same bytes" cmp -s "$TMPDIR/www/long" "$TMPDIR/long"
+	if [ "$WAY" = plain ]; then
+		check_equal "plain, flowtable: it is offloaded" 1 "$offloaded"
+	else
+		check_equal "$WAY, flowtable: what is spliced is not offloaded" 0 "$offloaded"
+		check "$WAY, flowtable: spliced" test "$(spliced_so_far)" -gt "$before"
+	fi
+	box nft flush ruleset
 }
 
 translated()
@@ -276,13 +312,14 @@ one_way_since()
 plan
 gateway
 modprobe -qa nf_conntrack nf_conntrack_netlink nft_ct nft_nat nft_chain_nat nft_masq nft_tproxy \
-	nft_reject_inet ip_vs ip_vs_rr bridge 8021q vrf
+	nft_reject_inet nf_flow_table nf_flow_table_inet nft_flow_offload ip_vs ip_vs_rr bridge 8021q vrf
 box sysctl -qw net.ipv4.vs.conntrack=1 2>/dev/null
 start_nginx
 for WAY in $(ways); do
 	go "$WAY"
 	works "alone"
 	tracked
+	shortcut
 	translated
 	local_ends
 	[ "$WAY" != plain ] || diverted

@@ -93,6 +93,9 @@ in_use()
 		"$(box cookiebox stats --prometheus)"
 	verify many
 	finding ok 'many: what 1 server answers with is known'
+	verify ruled
+	finding note 'ruled: a mark or a rule selects it, so its servers are not told apart'
+	check_fails "a server of another service is not counted" grep -q 'ruled: what' "$TMPDIR/verify"
 	box sysctl -qw net.cookiebox.splice_max=1
 	verify web
 	finding note '1 of 1 connections are spliced: raise net.cookiebox.splice_max'
@@ -108,6 +111,7 @@ load_module
 	FORWARDING=net.ipv4.ip_forward NET=10.2.0.0/16
 splice web 80
 box cookiebox service add many addr "$NET" port 80-90 mode splice || die "service add"
+box cookiebox service add ruled mode splice || die "service add"
 healthy
 no_forwarding
 closed_port
