@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm uml-debug
-# check: none
+# runs: vm uml-debug uml-time
+# check: uml-time/4
 # families: 4 6
 # timeout: 200
 #
