@@ -21,7 +21,7 @@
 #define FIRST_FLIGHT		10
 
 /* How long after its SYN-ACK one may be on its way, with what is sent again.  The shorter,
- * the fewer segments of other connections look like it: one in 70,000.
+ * the fewer other connections look like it: one in 70,000, for each pair of the ring.
  */
 #define FIRST_FLIGHT_MS		60000u
 
@@ -309,15 +309,16 @@ static bool flight_opens(const struct cb_segment *seg, const struct cb_policy *p
 
 static bool echoes_of_late(const struct cb_segment *seg, const struct cb_ring *ring, u64 now_ms)
 {
-	u32 life_ms = min(ring->ts_life_ms, FIRST_FLIGHT_MS);
+	u32 life_ms = min(ring->ts_life_ms, FIRST_FLIGHT_MS), skew_ms = skew_ms_of(ring);
 	unsigned int i;
 	u32 age_ms;
 
 	for (i = 0; i < ring->n_pairs && i < CB_FLOW_PAIRS; i++) {
 		u32 offset = cb_flow_offset(&ring->pair[i], &seg->tuple);
 
-		if (cb_flow_age(offset, now_ms, seg->opt.tsecr, life_ms, skew_ms_of(ring), &age_ms))
-			return age_ms <= now_ms;
+		if (cb_flow_age(offset, now_ms, seg->opt.tsecr, life_ms, skew_ms, &age_ms) &&
+		    age_ms <= now_ms)		/* not before this host came up */
+			return true;
 	}
 	return false;
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mode splice in a namespace: its hook at POST_ROUTING, its beginning and end.
+ * Mode splice in a namespace: its hooks at POST_ROUTING and, once some flow of it was
+ * seen to be tracked, at FORWARD; its beginning and end.
  *
  * Owns cb_net->splicing.  Invariants: it is made with the first service of the mode and
- * freed with the namespace, so the packet path may look at it at any time; the hook is
+ * freed with the namespace, so the packet path may look at it at any time; hooks are
  * registered as long as there is such a service or a flow of one, for a flow outlives its
  * service.  Process context.
  *
  * A namespace dies in this order:
- *	cb_splice_stop()	the hook comes off, with all the others
+ *	cb_splice_stop()	the hooks come off, with all the others
  *	cb_splice_exit()	flows are taken out, timers shut down
  *	(grace period)		a timer that took out the last one has started the work
  *	cb_splice_rest()	the work is awaited
@@ -21,7 +22,10 @@
 #include "profiles.h"
 #include "splice.h"
 
-static const struct nf_hook_ops hooks[] = {
+#define CB_FAMILIES	(CB_SPLICE_HOOKS / 2)
+
+/* POST_ROUTING first. */
+static const struct nf_hook_ops hooks[CB_SPLICE_HOOKS] = {
 	{
 		.hook = cb_splice_post_routing,
 		.pf = NFPROTO_IPV4,
@@ -34,6 +38,20 @@ static const struct nf_hook_ops hooks[] = {
 		.pf = NFPROTO_IPV6,
 		.hooknum = NF_INET_POST_ROUTING,
 		.priority = NF_IP6_PRI_LAST,
+	},
+#endif
+	{
+		.hook = cb_splice_forward,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_FORWARD,
+		.priority = NF_IP_PRI_FIRST,
+	},
+#if IS_ENABLED(CONFIG_IPV6)
+	{
+		.hook = cb_splice_forward,
+		.pf = NFPROTO_IPV6,
+		.hooknum = NF_INET_FORWARD,
+		.priority = NF_IP6_PRI_FIRST,
 	},
 #endif
 };
@@ -58,6 +76,34 @@ static void idle(struct work_struct *work)
 	mutex_unlock(&cbn->lock);
 }
 
+/* cb_net->lock held.  Without memory: the next tracked segment asks again. */
+static void hook_forward(struct cb_splicing *s)
+{
+	if (!s->hooked || s->hooked_forward || !READ_ONCE(s->tracked))
+		return;
+	if (nf_register_net_hooks(s->cbn->net, s->hooks + CB_FAMILIES, CB_FAMILIES))
+		WRITE_ONCE(s->tracked, false);
+	else
+		WRITE_ONCE(s->hooked_forward, true);
+}
+
+static void track(struct work_struct *work)
+{
+	struct cb_splicing *s = container_of(work, struct cb_splicing, track);
+
+	mutex_lock(&s->cbn->lock);
+	hook_forward(s);
+	mutex_unlock(&s->cbn->lock);
+}
+
+void cb_splice_hook_forward(struct cb_splicing *s)
+{
+	if (READ_ONCE(s->tracked))
+		return;
+	WRITE_ONCE(s->tracked, true);
+	schedule_work(&s->track);
+}
+
 static struct cb_splicing *make(struct cb_net *cbn)
 {
 	struct cb_splicing *s = kvzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
@@ -66,6 +112,7 @@ static struct cb_splicing *make(struct cb_net *cbn)
 		return NULL;
 	s->cbn = cbn;
 	INIT_WORK(&s->idle, idle);
+	INIT_WORK(&s->track, track);
 	get_random_bytes(&s->key, sizeof(s->key));
 	return s;
 }
@@ -98,8 +145,9 @@ int cb_splice_start(struct cb_net *cbn)
 		s->hooks[i] = hooks[i];
 		s->hooks[i].priv = cbn;
 	}
-	err = nf_register_net_hooks(cbn->net, s->hooks, ARRAY_SIZE(hooks));
+	err = nf_register_net_hooks(cbn->net, s->hooks, CB_FAMILIES);
 	s->hooked = !err;
+	hook_forward(s);
 	return err;
 }
 
@@ -110,7 +158,10 @@ void cb_splice_stop(struct cb_net *cbn)
 	lockdep_assert_held(&cbn->lock);
 	if (!s || !s->hooked)
 		return;
-	nf_unregister_net_hooks(cbn->net, s->hooks, ARRAY_SIZE(hooks));
+	if (s->hooked_forward)
+		nf_unregister_net_hooks(cbn->net, s->hooks + CB_FAMILIES, CB_FAMILIES);
+	nf_unregister_net_hooks(cbn->net, s->hooks, CB_FAMILIES);
+	WRITE_ONCE(s->hooked_forward, false);
 	s->hooked = false;
 }
 
@@ -130,8 +181,10 @@ void cb_splice_exit(struct cb_net *cbn)
 
 void cb_splice_rest(struct cb_net *cbn)
 {
-	if (cbn->splicing)
-		cancel_work_sync(&cbn->splicing->idle);
+	if (!cbn->splicing)
+		return;
+	cancel_work_sync(&cbn->splicing->track);
+	cancel_work_sync(&cbn->splicing->idle);
 }
 
 void cb_splice_freed(struct cb_net *cbn)

@@ -9,7 +9,6 @@
  * connected: the SYN-ACK as a window update, a refusal as a RST.  Softirq or BH off,
  * rcu_read_lock().
  */
-#include <net/netfilter/nf_conntrack.h>
 #include <net/sock.h>
 #include "adopt.h"
 #include "bytes.h"
@@ -268,25 +267,12 @@ static unsigned int open_out(struct cb_splice *sp, struct cb_ctx *ctx)
 	return verdict;
 }
 
-/* A flowtable would take the connection past our hooks, untranslated, once both ends have
- * spoken.  None takes one with this bit, which means nothing else to TCP.
- */
-static void keep_in_sight(const struct sk_buff *skb)
-{
-#if IS_ENABLED(CONFIG_NF_CONNTRACK)
-	enum ip_conntrack_info info;
-	struct nf_conn *ct = nf_ct_get(skb, &info);
-
-	if (unlikely(ct && !(READ_ONCE(ct->status) & IPS_NAT_CLASH)))
-		set_bit(IPS_NAT_CLASH_BIT, &ct->status);
-#endif
-}
-
 static unsigned int judge(struct cb_splice *sp, struct cb_ctx *ctx)
 {
 	if (unlikely(ctx->header != CB_R_NONE))
 		return refuse(sp, ctx->header);
-	keep_in_sight(ctx->skb);
+	if (unlikely(skb_nfct(ctx->skb)))
+		cb_splice_tracked(sp, ctx->skb);
 	switch (smp_load_acquire(&sp->state)) {	/* as in splice-in.c */
 	case CB_SPLICE_WAITING:
 		return waiting_out(sp, ctx);
@@ -296,13 +282,6 @@ static unsigned int judge(struct cb_splice *sp, struct cb_ctx *ctx)
 	default:
 		return open_out(sp, ctx);
 	}
-}
-
-/* As seen in a segment from the client. */
-static void turn(struct cb_tuple *t)
-{
-	swap(t->saddr, t->daddr);
-	swap(t->sport, t->dport);
 }
 
 static unsigned int from_server(struct cb_net *cbn, struct sk_buff *skb,
@@ -316,14 +295,14 @@ static unsigned int from_server(struct cb_net *cbn, struct sk_buff *skb,
 	ctx.cbn = cbn;
 	if (!cb_parse_tuple(&ctx))
 		return NF_ACCEPT;
-	turn(&ctx.seg.tuple);
+	cb_splice_turn(&ctx.seg.tuple);
 	sp = cb_splice_find(cbn, &ctx.seg.tuple);
 	if (likely(sp))
 		return judge(sp, &ctx);
 	cb_calm_answered(&ctx);
 	if (rcu_dereference(cbn->table)->adopts)
 		cb_adopt_heard(&ctx);
-	turn(&ctx.seg.tuple);
+	cb_splice_turn(&ctx.seg.tuple);
 	cb_splice_overhear(&ctx);
 	return NF_ACCEPT;
 }

@@ -23,6 +23,7 @@
  *	splice-timer.c	what a flow does when nobody sends anything
  *	splice-in.c	segments of clients, at PRE_ROUTING
  *	splice-out.c	segments of servers, at POST_ROUTING
+ *	splice-tracked.c entries of connection tracking, at FORWARD
  *	splice-icmp.c	errors that quote either
  *	splice-hold.c	early segments that wait for the server
  *	splice-learn.c	what servers are like
@@ -110,13 +111,17 @@ struct cb_splice {
 #define CB_CAP_SLOTS	1024u		/* power of 2 */
 #define CB_PLACES_LOG	16u
 
+#define CB_SPLICE_HOOKS (2 * (1 + IS_ENABLED(CONFIG_IPV6)))	/* two a family: splice-net.c */
+
 /* Of a namespace; made with its first service of mode splice, freed with it. */
 struct cb_splicing {
 	unsigned long ports[BITS_TO_LONGS(65536)];	/* that a spliced server had, ever */
 	struct cb_net *cbn;
 	struct work_struct idle;	/* the last flow is gone */
-	struct nf_hook_ops hooks[2];	/* while hooked */
-	bool hooked;			/* cb_net->lock */
+	struct work_struct track;	/* the first tracked one is there */
+	struct nf_hook_ops hooks[CB_SPLICE_HOOKS];	/* while hooked */
+	bool hooked, hooked_forward;	/* cb_net->lock */
+	bool tracked;			/* some flow was, ever */
 	hsiphash_key_t key;
 	/* Flows that have this place, so that a flood's segments, which mostly have one
 	 * that no flow has, cost no hash.  Written under flows->lock; U16_MAX stays.
@@ -126,6 +131,13 @@ struct cb_splicing {
 	u32 held;			/* bytes of memory in early segments */
 	u16 cap[2][2][CB_CAP_SLOTS];	/* flows waiting: two counts of each prefix, server */
 };
+
+/* From one end's view of a tuple to the other's. */
+static inline void cb_splice_turn(struct cb_tuple *t)
+{
+	swap(t->saddr, t->daddr);
+	swap(t->sport, t->dport);
+}
 
 static inline struct cb_splice *cb_splice_of(struct cb_flow *flow)
 {
@@ -255,6 +267,12 @@ enum cb_reason cb_splice_translate(const struct cb_splice *sp, struct sk_buff *s
 unsigned int cb_splice_post_routing(void *priv, struct sk_buff *skb,
 				    const struct nf_hook_state *state);
 
+/* splice-tracked.c */
+/* @skb, of a flow, has an entry of connection tracking.  Softirq or BH off. */
+void cb_splice_tracked(struct cb_splice *sp, const struct sk_buff *skb);
+unsigned int cb_splice_forward(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state);
+
 /* The server said no: @skb, which tells it, becomes a RST for the client.  A verdict. */
 unsigned int cb_splice_refused(struct cb_splice *sp, struct sk_buff *skb);
 
@@ -285,7 +303,8 @@ bool cb_splice_reset_unknown(struct cb_ctx *ctx);
 /* Puts a client's segment, translated, on its way behind our hook; consumed. */
 void cb_splice_inject(const struct cb_splice *sp, struct sk_buff *skb);
 
-/* splice-net.c: process context */
+/* splice-net.c: process context, but for the first */
+void cb_splice_hook_forward(struct cb_splicing *s);	/* soon; any context, in a hook */
 int cb_splice_start(struct cb_net *cbn);	/* cb_net->lock held; 0 or a negative errno */
 void cb_splice_stop(struct cb_net *cbn);	/* cb_net->lock held: the hook comes off */
 void cb_splice_drain(struct cb_net *cbn);	/* cb_net->lock held: none can begin any more */

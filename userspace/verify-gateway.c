@@ -145,6 +145,15 @@ static void check_servers(struct verify *v, const json_t *servers, struct target
 			   "none is asked: they are learned from the first connections", t->name);
 }
 
+static void check_unknown(struct verify *v, struct target *t)
+{
+	if (is_one(t))
+		ask(v, t);
+	else
+		verify_add(v, "server", LEVEL_NOTE, "%s: a mark or a rule selects it, so its "
+			   "servers are not told apart: see \"cookiebox show servers\"", t->name);
+}
+
 int verify_gateway(struct verify *v)
 {
 	const json_t *service;
@@ -161,10 +170,11 @@ int verify_gateway(struct verify *v)
 			continue;
 		any = true;
 		err = target_parse(&t, service);
-		if (!err && selected_otherwise(service, &t))
-			verify_add(v, "server", LEVEL_NOTE, "%s: a mark or a rule selects it, so its "
-				   "servers are not told apart: see \"cookiebox show servers\"", t.name);
-		else if (!err)
+		if (err)
+			continue;
+		if (selected_otherwise(service, &t))
+			check_unknown(v, &t);
+		else
 			check_servers(v, servers, &t);
 	}
 	if (any) {

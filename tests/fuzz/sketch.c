@@ -22,7 +22,7 @@ enum state { NONE, MAYBE, SURE };
 
 struct client {
 	u64 at;
-	u64 again;		/* a SYN sent again, which counts if the first was left out of the sample */
+	u64 again;		/* a SYN sent again: counts if the first was not in the sample */
 	enum state state;
 	bool answered, listed;
 };

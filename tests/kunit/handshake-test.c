@@ -442,46 +442,6 @@ static void cluster_neighbour(struct kunit *test)
 	}
 }
 
-static bool follows(struct scene *s, u32 offset, u16 len, u8 flags)
-{
-	s->ack.seq = s->syn.seq + 1 + offset;
-	s->ack.payload_len = len;
-	s->ack.flags = CB_TCP_ACK | flags;
-	return cb_handshake_follows(&s->ack, &s->pol, &s->ring, s->now + 50);
-}
-
-/* The first segment was lost: which of the others tell that they are of its flight? */
-static void flight(struct kunit *test)
-{
-	struct scene *s = scene(test, &kind_cases[1]);
-	u16 mss = s->pol.mss;
-	unsigned int i;
-
-	KUNIT_EXPECT_TRUE(test, answered(s));
-	for (i = 1; i < 10; i++) {
-		KUNIT_EXPECT_TRUE(test, follows(s, i * mss, mss, 0));
-		KUNIT_EXPECT_TRUE(test, follows(s, i * 300, 300, 0));
-	}
-	KUNIT_EXPECT_TRUE(test, follows(s, 9 * mss, 1, 0));
-	KUNIT_EXPECT_TRUE(test, follows(s, 9 * mss, 0, CB_TCP_FIN));
-	KUNIT_EXPECT_FALSE(test, follows(s, 10 * mss, mss, 0));
-	KUNIT_EXPECT_FALSE(test, follows(s, 2 * mss, 0, 0));
-	KUNIT_EXPECT_FALSE(test, follows(s, 700, 300, 0));
-	s->ack.ack++;
-	KUNIT_EXPECT_FALSE(test, follows(s, mss, mss, 0));
-
-	s = scene(test, &kind_cases[0]);
-	KUNIT_EXPECT_TRUE(test, answered(s));
-	s->ack.opt.tsecr = s->synack.tsval;
-	KUNIT_EXPECT_TRUE(test, follows(s, mss, mss, 0));
-	s->now += 60000 - 50 - 1;
-	KUNIT_EXPECT_TRUE(test, follows(s, mss, mss, 0));
-	s->now++;		/* within the life of a cookie, but of some other connection */
-	KUNIT_EXPECT_FALSE(test, follows(s, mss, mss, 0));
-	s->ack.opt.tsecr += 60001;
-	KUNIT_EXPECT_FALSE(test, follows(s, mss, mss, 0));
-}
-
 static struct kunit_case handshake_cases[] = {
 	KUNIT_CASE_PARAM(screen, source_gen_params),
 	KUNIT_CASE(screen_mapped),
@@ -495,7 +455,6 @@ static struct kunit_case handshake_cases[] = {
 	KUNIT_CASE(refusals),
 	KUNIT_CASE(older_pair),
 	KUNIT_CASE(cluster_neighbour),
-	KUNIT_CASE(flight),
 	{}
 };
 

@@ -66,6 +66,8 @@ netem_path()
 	local there=$1 device=c0 near=b0
 	[ "$1" = client ] || device=s0 near=b1
 	shift
+	in_ns "$there" tc qdisc del dev $device root 2>/dev/null	# replace would keep what is not named
+	box tc qdisc del dev $near root 2>/dev/null
 	in_ns "$there" tc qdisc replace dev $device root netem "$@" limit 100000 &&
 		box tc qdisc replace dev $near root netem "$@" limit 100000
 }

@@ -104,6 +104,7 @@ attacked()
 	while flooding; do
 		now=$(server_half_open)
 		[ "$now" -le $most ] || most=$now
+		pause 0.05
 	done
 	stop_flood
 	note "the server had $most half-open at most"
