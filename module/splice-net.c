@@ -76,8 +76,10 @@ static void idle(struct work_struct *work)
 	mutex_unlock(&cbn->lock);
 }
 
-/* cb_net->lock held.  Without memory: the next tracked segment asks again. */
-static void hook_forward(struct cb_splicing *s)
+/* cb_net->lock held.  Without memory: the next tracked segment asks again.  Not inlined, so
+ * that a test tells by the address that this is the place where memory was refused.
+ */
+static noinline void hook_forward(struct cb_splicing *s)
 {
 	if (!s->hooked || s->hooked_forward || !READ_ONCE(s->tracked))
 		return;
@@ -101,7 +103,7 @@ void cb_splice_hook_forward(struct cb_splicing *s)
 	if (READ_ONCE(s->tracked))
 		return;
 	WRITE_ONCE(s->tracked, true);
-	schedule_work(&s->track);
+	queue_work(cb_wq, &s->track);
 }
 
 static struct cb_splicing *make(struct cb_net *cbn)
@@ -147,6 +149,8 @@ int cb_splice_start(struct cb_net *cbn)
 	}
 	err = nf_register_net_hooks(cbn->net, s->hooks, CB_FAMILIES);
 	s->hooked = !err;
+	if (rcu_access_pointer(nf_ct_hook))
+		WRITE_ONCE(s->tracked, true);
 	hook_forward(s);
 	return err;
 }

@@ -271,7 +271,7 @@ static unsigned int judge(struct cb_splice *sp, struct cb_ctx *ctx)
 {
 	if (unlikely(ctx->header != CB_R_NONE))
 		return refuse(sp, ctx->header);
-	if (unlikely(skb_nfct(ctx->skb)))
+	if (skb_nfct(ctx->skb))
 		cb_splice_tracked(sp, ctx->skb);
 	switch (smp_load_acquire(&sp->state)) {	/* as in splice-in.c */
 	case CB_SPLICE_WAITING:

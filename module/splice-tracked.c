@@ -8,9 +8,10 @@
  * flow's first segment: the SYN may find one that was left by an older connection, and
  * what was flushed is picked up in the midst.
  *
- * Owns no state.  The hook is registered when the first segment of a spliced flow was seen
- * to be tracked (splice-net.c): who does not track connections does not pay for it.  Until
- * then POST_ROUTING does what it can.
+ * Owns no state.  The hook is registered if connection tracking is there when the service
+ * begins, or else when the first segment of a spliced flow was seen to be tracked
+ * (splice-net.c): who does not track connections does not pay for it.  POST_ROUTING marks
+ * entries as well, and until then does what it can.
  */
 #include <net/netfilter/nf_conntrack.h>
 #include "splice.h"
@@ -34,51 +35,38 @@ void cb_splice_tracked(struct cb_splice *sp, const struct sk_buff *skb)
 	enum ip_conntrack_info info;
 	struct nf_conn *ct;
 
-	if (likely(READ_ONCE(s->hooked_forward)))
-		return;
-	cb_splice_hook_forward(s);
 	ct = nf_ct_get(skb, &info);
 	if (ct && is_there(sp))
 		keep_out(ct);
+	if (unlikely(!READ_ONCE(s->hooked_forward)))
+		cb_splice_hook_forward(s);
 }
 
-/* As the first segment had it before NAT. */
-static bool tuple_of(const struct nf_conn *ct, struct cb_tuple *t)
+/* Each direction has the tuple of what comes, before NAT: one of them is the client's,
+ * whoever's segment made the entry.
+ */
+static bool comes_spliced(struct cb_net *cbn, const struct nf_conntrack_tuple *from)
 {
-	const struct nf_conntrack_tuple *o = &ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
-
-	if (o->dst.protonum != IPPROTO_TCP)
-		return false;
-	BUILD_BUG_ON(sizeof(o->src.u3) != sizeof(t->saddr));
-	memcpy(&t->saddr, &o->src.u3, sizeof(t->saddr));
-	memcpy(&t->daddr, &o->dst.u3, sizeof(t->daddr));
-	t->sport = o->src.u.tcp.port;
-	t->dport = o->dst.u.tcp.port;
-	t->family = o->src.l3num;	/* NFPROTO_ are AF_ */
-	return true;
-}
-
-static bool is_spliced(struct cb_net *cbn, const struct cb_tuple *t)
-{
+	struct cb_tuple t = {
+		.sport = from->src.u.tcp.port,
+		.dport = from->dst.u.tcp.port,
+		.family = from->src.l3num,	/* NFPROTO_ are AF_ */
+	};
 	struct cb_splice *sp;
 
-	if (!cb_splice_has_port(cbn, be16_to_cpu(t->dport)))
+	BUILD_BUG_ON(sizeof(from->src.u3) != sizeof(t.saddr));
+	if (from->dst.protonum != IPPROTO_TCP || !cb_splice_has_port(cbn, be16_to_cpu(t.dport)))
 		return false;
-	sp = cb_splice_find(cbn, t);
+	memcpy(&t.saddr, &from->src.u3, sizeof(t.saddr));
+	memcpy(&t.daddr, &from->dst.u3, sizeof(t.daddr));
+	sp = cb_splice_find(cbn, &t);
 	return sp && is_there(sp);
 }
 
-/* What is picked up in the midst may have begun with a segment of the server's. */
 static bool of_spliced(struct cb_net *cbn, const struct nf_conn *ct)
 {
-	struct cb_tuple t;
-
-	if (!tuple_of(ct, &t))
-		return false;
-	if (is_spliced(cbn, &t))
-		return true;
-	cb_splice_turn(&t);
-	return is_spliced(cbn, &t);
+	return comes_spliced(cbn, &ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple) ||
+	       comes_spliced(cbn, &ct->tuplehash[IP_CT_DIR_REPLY].tuple);
 }
 
 /**

@@ -120,7 +120,7 @@ struct cb_splicing {
 	struct work_struct idle;	/* the last flow is gone */
 	struct work_struct track;	/* the first tracked one is there */
 	struct nf_hook_ops hooks[CB_SPLICE_HOOKS];	/* while hooked */
-	bool hooked, hooked_forward;	/* cb_net->lock */
+	bool hooked, hooked_forward;	/* written under cb_net->lock */
 	bool tracked;			/* some flow was, ever */
 	hsiphash_key_t key;
 	/* Flows that have this place, so that a flood's segments, which mostly have one

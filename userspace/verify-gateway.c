@@ -102,7 +102,7 @@ static bool is_one(const struct target *t)
 	       t->port_min && t->port_min == t->port_max;
 }
 
-static void ask(struct verify *v, struct target *t)
+static void ask(struct verify *v, struct target *t, enum level failed)
 {
 	char where[INET6_ADDRSTRLEN];
 	int err;
@@ -113,7 +113,7 @@ static void ask(struct verify *v, struct target *t)
 	err = target_connect(t);
 	inet_ntop(t->addr.family, t->addr.bytes, where, sizeof(where));
 	if (err)
-		verify_add(v, "server", LEVEL_PROBLEM, "%s: %s port %u does not let this host "
+		verify_add(v, "server", failed, "%s: %s port %u does not let this host "
 			   "connect: %s", t->name, where, t->port, strerror(err));
 	else
 		verify_add(v, "server", LEVEL_OK, "%s: %s port %u lets this host connect",
@@ -139,7 +139,7 @@ static void check_servers(struct verify *v, const json_t *servers, struct target
 		verify_add(v, "server", LEVEL_OK, "%s: what %u server%s with is known",
 			   t->name, k.alive, k.alive == 1 ? " answers" : "s answer");
 	if (is_one(t))
-		ask(v, t);
+		ask(v, t, LEVEL_PROBLEM);
 	else if (!k.dead && !k.alive)
 		verify_add(v, "server", LEVEL_NOTE, "%s: no server is known yet, and of several "
 			   "none is asked: they are learned from the first connections", t->name);
@@ -148,7 +148,7 @@ static void check_servers(struct verify *v, const json_t *servers, struct target
 static void check_unknown(struct verify *v, struct target *t)
 {
 	if (is_one(t))
-		ask(v, t);
+		ask(v, t, LEVEL_NOTE);		/* the mark may lead elsewhere */
 	else
 		verify_add(v, "server", LEVEL_NOTE, "%s: a mark or a rule selects it, so its "
 			   "servers are not told apart: see \"cookiebox show servers\"", t->name);

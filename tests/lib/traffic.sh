@@ -11,10 +11,10 @@ RAWTCP=$TOP/build/guest-files/rawtcp
 PAGE_BYTES=20000
 [ "$1" != stock ] || MODULE=
 
-# start_nginx: pages at port 80 of both families; uploads with PUT below /up/.
+# start_nginx: pages at port 80 of both families; uploads with PUT below /up/; slow ones below /slow/.
 start_nginx()
 {
-	mkdir -p "$TMPDIR/www/up" "$TMPDIR/nginx"
+	mkdir -p "$TMPDIR/www/up" "$TMPDIR/www/slow" "$TMPDIR/nginx"
 	head -c $PAGE_BYTES /dev/zero | tr '\0' 'c' >"$TMPDIR/www/page"
 	cat >"$TMPDIR/nginx.conf" <<-END
 		user root;
@@ -37,6 +37,7 @@ start_nginx()
 				listen [::]:80 ipv6only=on backlog=4096;
 				root $TMPDIR/www;
 				location /up/ { dav_methods PUT; }
+				location /slow/ { limit_rate 200k; }
 			}
 		}
 	END

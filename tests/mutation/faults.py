@@ -9,7 +9,8 @@ import dataclasses
 
 
 FAST = ("pure asan-options", "pure asan-segment", "pure asan-clock", "pure asan-keyring",
-        "pure asan-handshake", "pure asan-memo", "pure asan-translate", "pure asan-profile")
+        "pure asan-handshake", "pure asan-flight", "pure asan-memo", "pure asan-translate",
+        "pure asan-profile")
 
 
 @dataclasses.dataclass
@@ -36,6 +37,8 @@ def fault(name, pitfall, test, path, old, new, times=1):
 
 
 PURE = [
+    fault("flight-of-long-ago", "an older connection is taken for a first flight", "pure asan-flight",
+          "handshake.c", "min(ring->ts_life_ms, FIRST_FLIGHT_MS), skew_ms", "ring->ts_life_ms, skew_ms"),
     fault("options-past-the-end", "a byte past the options is read", "pure asan-options",
           "options.c", "end - p < 2 || ", ""),
     fault("options-length-zero", "a length of zero loops for ever", "pure asan-options",
@@ -237,6 +240,9 @@ KERNEL = [
           "flow.c", "flows->n.entries >= limit; i++", "flows->n.entries >= limit << 20; i++"),
     fault("flow-flush-forgets-filter", "a filter selects everything", "uml fast flow-cache.sh 4",
           "flow-walk.c", "if (cb_flow_matches(flow, filter))", "if (filter)"),
+    fault("offloaded-untranslated", "a flowtable takes what is spliced", "vm 6.1 splice-beside.sh 4",
+          "splice-tracked.c", "		keep_out(ct);\n	return NF_ACCEPT;",
+          "		return NF_DROP + 1;\n	return NF_ACCEPT;"),
     fault("any-ack-adopted", "a forged ACK passes as of a connection that its server has",
           "uml fast splice-adopt.sh 4", "adopt.c",
           "	return between(seg->ack, low - flight, end + flight) &&",

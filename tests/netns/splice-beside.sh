@@ -129,7 +129,8 @@ shortcut()
 			}
 		}
 	END
-	head -c 1200000 /dev/zero | tr '\0' 'd' >"$TMPDIR/www/long"
+	box sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1
+	head -c 1200000 /dev/zero | tr '\0' 'd' >"$TMPDIR/www/slow/long"
 	box conntrack -F 2>/dev/null
 	sleep 30 | server busybox nc -l -p 2222 >/dev/null &
 	wait_for 20 listening server 2222 || die "no nc"
@@ -138,14 +139,30 @@ shortcut()
 	check "$WAY, flowtable: what no service has is offloaded" wait_for 10 offloaded 2222
 	kill $nc
 	before=$(spliced_so_far)
-	long_page "a download" -o "$TMPDIR/long" "http://$URLHOST/long"
-	check "$WAY, flowtable: the same bytes" cmp -s "$TMPDIR/www/long" "$TMPDIR/long"
-	long_page "an upload" -T "$TMPDIR/www/long" "http://$URLHOST/up/long"
-	check "$WAY, flowtable: the same bytes went up" cmp -s "$TMPDIR/www/"{,up/}long
+	long_page "a download" -o "$TMPDIR/long" "http://$URLHOST/slow/long"
+	check "$WAY, flowtable: the same bytes" cmp -s "$TMPDIR/"{www/slow/,}long
+	long_page "an upload" --limit-rate 200k -T "$TMPDIR/www/slow/long" "http://$URLHOST/up/long"
+	check "$WAY, flowtable: the same bytes went up" cmp -s "$TMPDIR/www/"{slow,up}/long
 	for port in 31601 31602 31603; do	# a SYN may be let pass to learn of the server
 		stale $port
-		long_page "an entry left by another" --local-port $port -o "$TMPDIR/long" "http://$URLHOST/long"
+		long_page "an entry left by another" --local-port $port -o "$TMPDIR/long" "http://$URLHOST/slow/long"
 	done
+	box nft -f - <<-END || die "no NAT"
+		table $IP nat {
+			chain in {
+				type nat hook prerouting priority dstnat;
+				$IP daddr $VIP dnat to $SERVER
+			}
+			chain out {
+				type nat hook postrouting priority srcnat;
+				$IP saddr $SERVER snat to $VIP
+			}
+		}
+	END
+	[ "$WAY" = plain ] || box cookiebox service add vip addr "$VIP" port 80 mode splice || die "service add"
+	works "flowtable, behind NAT" "$URLVIP"
+	long_page "behind NAT" -o "$TMPDIR/long" "http://$URLVIP/slow/long"
+	box cookiebox service del vip 2>/dev/null
 	[ "$WAY" = plain ] || check "$WAY, flowtable: spliced" test $(($(spliced_so_far) - before)) -ge 4
 	box nft flush ruleset
 }
@@ -173,12 +190,12 @@ long_page()
 {
 	local name=$1 curl
 	shift
-	client curl -sS --fail --max-time 20 --limit-rate 200k "$@" &
+	client curl -sS --fail --max-time 30 "$@" &
 	curl=$!
 	check "$WAY, flowtable: $name is tracked" wait_for 10 established 80
 	[ "$WAY" = plain ] || check_fails "$WAY, flowtable: $name is not offloaded" offloaded 80
 	box conntrack -F 2>/dev/null
-	wait_for 10 established 80
+	check "$WAY, flowtable: $name is picked up" wait_for 10 established 80
 	[ "$WAY" = plain ] || check_fails "$WAY, flowtable: nor when it is picked up" offloaded 80
 	wait $curl
 	check_equal "$WAY, flowtable: $name ends well" 0 $?
