@@ -17,6 +17,7 @@ from listen import (LIMIT, SERVER, V6, accept, case, connect, counted, ended,  #
                     enter, how, listen, nobody, pump, receive, run, serve, sh, tcp, where)
 
 NETFILTER, PACKET, VERDICT, CONFIG = 12, 0x300, 0x301, 0x302
+NLMSG_ERROR = 2
 ACCEPT, DROP = 1, 0
 SYN = 2
 # Ports of the rules that queue.sh makes.
@@ -50,6 +51,8 @@ class Queue:
         if not select.select([self.sock], [], [], limit)[0]:
             return None
         data = self.sock.recv(131072)
+        if struct.unpack_from("=H", data, 4)[0] == NLMSG_ERROR:     # a verdict on what is gone
+            return self.packet(limit)
         found = parse(data[20:])
         number = struct.unpack(">I", found[1][0][:4])[0]
         packet = found[10][0]
