@@ -295,8 +295,10 @@ static noinline unsigned int to_spliced(struct cb_net *cbn, struct sk_buff *skb,
 	if (!ours(skb, state) || !begin(&ctx, cbn, skb, state))
 		return NF_ACCEPT;
 	verdict = splice(&ctx);
-	if (verdict >= 0 || !cb_table_has_port(cbn, g.dport))
-		return verdict >= 0 ? verdict : NF_ACCEPT;
+	if (verdict >= 0)
+		return verdict;
+	if (!cb_table_has_port(cbn, g.dport))
+		return NF_ACCEPT;
 	if (cb_is_bare_ack(g.flags))
 		early = cb_demux_early(skb, state, g.thoff, &ctx.hash);
 	if (early == CB_EARLY_KNOWN)
@@ -432,8 +434,6 @@ unsigned int cb_hooks_local_in(void *priv, struct sk_buff *skb,
 		return arrived(priv, skb, state);
 	return redeem(priv, skb, state);
 }
-
-#define CB_FAMILIES	(CB_HOOKS / 2)
 
 /* Each namespace has a copy, whose priv is its struct cb_net.  PRE_ROUTING first. */
 static const struct nf_hook_ops hooks[CB_HOOKS] = {

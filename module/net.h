@@ -71,7 +71,8 @@ struct cb_elsewhere {
 	u8 family;
 };
 
-#define CB_HOOKS	(2 * (1 + IS_ENABLED(CONFIG_IPV6)))	/* two a family: hooks.c */
+#define CB_FAMILIES	(1 + IS_ENABLED(CONFIG_IPV6))
+#define CB_HOOKS	(2 * CB_FAMILIES)	/* two a family: hooks.c */
 
 struct cb_net {
 	struct net *net;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mode splice in a namespace: its hooks at POST_ROUTING and, once some flow of it was
- * seen to be tracked, at FORWARD; its beginning and end.
+ * Mode splice in a namespace: its hooks at POST_ROUTING and, where connections are
+ * tracked, at FORWARD (splice-tracked.c); its beginning and end.
  *
  * Owns cb_net->splicing.  Invariants: it is made with the first service of the mode and
  * freed with the namespace, so the packet path may look at it at any time; hooks are
@@ -21,8 +21,6 @@
 #include <linux/slab.h>
 #include "profiles.h"
 #include "splice.h"
-
-#define CB_FAMILIES	(CB_SPLICE_HOOKS / 2)
 
 /* POST_ROUTING first. */
 static const struct nf_hook_ops hooks[CB_SPLICE_HOOKS] = {

@@ -111,7 +111,7 @@ struct cb_splice {
 #define CB_CAP_SLOTS	1024u		/* power of 2 */
 #define CB_PLACES_LOG	16u
 
-#define CB_SPLICE_HOOKS (2 * (1 + IS_ENABLED(CONFIG_IPV6)))	/* two a family: splice-net.c */
+#define CB_SPLICE_HOOKS (2 * CB_FAMILIES)	/* two a family: splice-net.c */
 
 /* Of a namespace; made with its first service of mode splice, freed with it. */
 struct cb_splicing {
@@ -121,7 +121,7 @@ struct cb_splicing {
 	struct work_struct track;	/* the first tracked one is there */
 	struct nf_hook_ops hooks[CB_SPLICE_HOOKS];	/* while hooked */
 	bool hooked, hooked_forward;	/* written under cb_net->lock */
-	bool tracked;			/* some flow was, ever */
+	bool tracked;			/* connections are: FORWARD is wanted */
 	hsiphash_key_t key;
 	/* Flows that have this place, so that a flood's segments, which mostly have one
 	 * that no flow has, cost no hash.  Written under flows->lock; U16_MAX stays.
@@ -267,14 +267,14 @@ enum cb_reason cb_splice_translate(const struct cb_splice *sp, struct sk_buff *s
 unsigned int cb_splice_post_routing(void *priv, struct sk_buff *skb,
 				    const struct nf_hook_state *state);
 
+/* The server said no: @skb, which tells it, becomes a RST for the client.  A verdict. */
+unsigned int cb_splice_refused(struct cb_splice *sp, struct sk_buff *skb);
+
 /* splice-tracked.c */
 /* @skb, of a flow, has an entry of connection tracking.  Softirq or BH off. */
 void cb_splice_tracked(struct cb_splice *sp, const struct sk_buff *skb);
 unsigned int cb_splice_forward(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state);
-
-/* The server said no: @skb, which tells it, becomes a RST for the client.  A verdict. */
-unsigned int cb_splice_refused(struct cb_splice *sp, struct sk_buff *skb);
 
 /* splice-icmp.c: verdicts on what is no TCP segment, at the two hooks */
 unsigned int cb_splice_icmp_in(struct cb_net *cbn, struct sk_buff *skb, u8 pf);
