@@ -17,6 +17,7 @@
 #define BUCKETS		64	/* between rescheduling */
 #define MANY		1024	/* from here on freed here, after a grace period */
 #define REBUILDS	64	/* that one flush follows: it makes the table shrink itself */
+#define DOUBLINGS	32	/* one rebuild each, when many entries came at once */
 
 void cb_flow_put_on(struct cb_flow_heap *heap, struct cb_flow *flow)
 {
@@ -42,24 +43,37 @@ void cb_flow_throw_away(struct cb_flow_heap *heap)
 	}
 }
 
-/**
- * cb_flow_walk_begin() - from the first bucket on
- * @flows:	table
- * @walk:	set
- *
- * Context: process, may sleep: a table that is being rebuilt is waited for.
- */
-void cb_flow_walk_begin(struct cb_flows *flows, struct cb_flow_walk *walk)
+/* Return: whether all entries are in the table that @walk was set to. */
+static bool begin(struct cb_flows *flows, struct cb_flow_walk *walk)
 {
 	const struct bucket_table *tbl;
+	bool whole;
 
-	flush_work(&flows->table.run_work);
 	rcu_read_lock();
 	tbl = rht_dereference_rcu(flows->table.tbl, &flows->table);
 	walk->table = (unsigned long)tbl;
 	walk->seed = tbl->hash_rnd;
 	walk->bucket = 0;
+	whole = !rcu_access_pointer(tbl->future_tbl);
 	rcu_read_unlock();
+	return whole;
+}
+
+/**
+ * cb_flow_walk_begin() - from the first bucket on
+ * @flows:	table
+ * @walk:	set
+ *
+ * Context: process, may sleep: a table that is being rebuilt is waited for, also when
+ * the next one is to be rebuilt at once: the work rebuilds one table each time it runs.
+ */
+void cb_flow_walk_begin(struct cb_flows *flows, struct cb_flow_walk *walk)
+{
+	unsigned int i = 0;
+
+	do
+		flush_work(&flows->table.run_work);
+	while (!begin(flows, walk) && ++i < DOUBLINGS);
 }
 
 /**
