@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Tracepoints cookiebox:cb_syn (a SYN was answered, or could not be, or its
- * SYN-ACK was sent again), cb_ack (a cookie opened at LOCAL_IN) and cb_verdict (every
- * other counted outcome).
- * `reason` is a number of reason.h; `cookiebox stats --explain` names them.
+ * SYN-ACK was sent again), cb_ack (what LOCAL_IN made of an opened cookie) and
+ * cb_verdict (every other counted outcome).
+ * `reason` is one of reason.h; `cookiebox stats --explain` says what each means.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM cookiebox
@@ -22,6 +22,12 @@ static inline int cb_trace_addr_len(u8 family)
 	return family == 10 ? 16 : 4;
 }
 #endif
+
+/* Programs that read the trace in binary are told what the numbers mean. */
+#define CB_TRACE_ENUM(symbol, name, class, sentence) TRACE_DEFINE_ENUM(CB_R_##symbol);
+CB_REASONS(CB_TRACE_ENUM)
+
+#define CB_TRACE_REASON(symbol, name, class, sentence) , { CB_R_##symbol, #name }
 
 #define CB_TRACE_FIELDS					\
 	__field(u8, family)				\
@@ -49,13 +55,16 @@ static inline int cb_trace_addr_len(u8 family)
 	__print_hex_str(__entry->saddr, cb_trace_addr_len(__entry->family)), __entry->sport, \
 	__print_hex_str(__entry->daddr, cb_trace_addr_len(__entry->family)), __entry->dport
 
+#define CB_TRACE_WHY							\
+	__print_symbolic(__entry->reason, { 255, "none" } CB_REASONS(CB_TRACE_REASON))
+
 TRACE_EVENT(cb_verdict,
 	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason),
 	TP_ARGS(seg, service, reason),
 	TP_STRUCT__entry(CB_TRACE_FIELDS),
 	TP_fast_assign(CB_TRACE_ASSIGN;),
-	TP_printk("src=%s sport=%u dst=%s dport=%u service=%u reason=%u",
-		  CB_TRACE_HOSTS, __entry->service, __entry->reason)
+	TP_printk("src=%s sport=%u dst=%s dport=%u service=%u reason=%s",
+		  CB_TRACE_HOSTS, __entry->service, CB_TRACE_WHY)
 );
 
 DECLARE_EVENT_CLASS(cb_handshake,
@@ -69,8 +78,8 @@ DECLARE_EVENT_CLASS(cb_handshake,
 		CB_TRACE_ASSIGN;
 		__entry->isn = isn;
 	),
-	TP_printk("src=%s sport=%u dst=%s dport=%u service=%u reason=%u isn=%u",
-		  CB_TRACE_HOSTS, __entry->service, __entry->reason, __entry->isn)
+	TP_printk("src=%s sport=%u dst=%s dport=%u service=%u reason=%s isn=%u",
+		  CB_TRACE_HOSTS, __entry->service, CB_TRACE_WHY, __entry->isn)
 );
 
 DEFINE_EVENT(cb_handshake, cb_syn,
