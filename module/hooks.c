@@ -53,7 +53,7 @@ static unsigned int answer(struct cb_ctx *ctx)
 	bool kept = false;
 
 	cb_count(ctx->svc, reason, false);
-	trace_cb_syn(&ctx->seg, ctx->svc->anchor->id, reason, ctx->synack.isn);
+	trace_cb_syn(&ctx->seg, ctx->svc->anchor->id, reason, false, ctx->synack.isn);
 	if (reason == CB_R_SYN_ANSWERED && ctx->svc->spec.engage == COOKIEBOX_ENGAGE_ALWAYS)
 		kept = cb_embryonic_answered(ctx);
 	if (unlikely(may_have_less(ctx)))
@@ -67,10 +67,10 @@ static void note(const struct cb_ctx *ctx, enum cb_reason reason, bool observed)
 
 	if (reason == CB_R_NONE)
 		return;
-	if (ctx->state->hook == NF_INET_LOCAL_IN)
-		trace_cb_ack(&ctx->seg, service, reason, ctx->seg.ack - 1);
+	if (ctx->redeeming || ctx->state->hook == NF_INET_LOCAL_IN)
+		trace_cb_ack(&ctx->seg, service, reason, observed, ctx->seg.ack - 1);
 	else
-		trace_cb_verdict(&ctx->seg, service, reason);
+		trace_cb_verdict(&ctx->seg, service, reason, observed);
 	cb_count(ctx->svc, reason, observed);
 }
 

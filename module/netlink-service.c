@@ -168,10 +168,9 @@ static int parse_selector(struct request *r)
 	selects = s->addr.family || s->port_max || s->mark_mask;
 	if (s->rule_only && selects)
 		return refuse(r->extack, only, "a rule-only service has no address, port or mark");
-	if (!s->rule_only && !selects) {
-		NL_SET_ERR_MSG(r->extack, "a service needs an address, port, mark or rule-only");
-		return -EINVAL;
-	}
+	if (!s->rule_only && !selects)
+		return refuse(r->extack, r->attrs[COOKIEBOX_A_SERVICE_NAME],
+			      "a service needs an address, port, mark or rule-only");
 	return 0;
 }
 
@@ -231,16 +230,18 @@ static int check_auto(struct request *r)
 /* Not when something else of a service is set while it is off. */
 static int check_syncookies(struct request *r, bool added)
 {
-	if (!added && !r->attrs[COOKIEBOX_A_SERVICE_MODE] &&
-	    !r->attrs[COOKIEBOX_A_SERVICE_ENGAGE])
+	const struct nlattr *why = r->attrs[COOKIEBOX_A_SERVICE_ENGAGE] ?:
+				   r->attrs[COOKIEBOX_A_SERVICE_MODE];
+
+	if (!added && !why)
 		return 0;
 	if (r->spec.mode != COOKIEBOX_MODE_LOCAL ||
 	    (r->spec.engage != COOKIEBOX_ENGAGE_ALWAYS &&
 	     r->spec.engage != COOKIEBOX_ENGAGE_AUTO) ||
 	    READ_ONCE(r->net->ipv4.sysctl_tcp_syncookies))
 		return 0;
-	NL_SET_ERR_MSG(r->extack,
-		       "net.ipv4.tcp_syncookies is 0: mode local needs 1 or 2, or use engage observe");
+	NL_SET_ERR_MSG_ATTR(r->extack, why, "net.ipv4.tcp_syncookies is 0: "
+			    "mode local needs 1 or 2, or use engage observe");
 	return -EOPNOTSUPP;
 }
 
@@ -313,13 +314,24 @@ static int parse(struct request *r, struct genl_info *info, bool added)
 	return err;
 }
 
+/* Of a place that another service has, what was said of it first is to blame. */
+static int blame(struct request *r, int err)
+{
+	if (err == -EEXIST && r->extack && !r->extack->bad_attr)
+		r->extack->bad_attr = r->attrs[COOKIEBOX_A_SERVICE_ADDR] ?:
+				      r->attrs[COOKIEBOX_A_SERVICE_PORT_MIN] ?:
+				      r->attrs[COOKIEBOX_A_SERVICE_MARK];
+	return err;
+}
+
 static int add(struct cb_stage *stage, struct request *r, struct genl_info *info)
 {
 	int err = parse(r, info, true);
 
 	if (err)
 		return err;
-	return cb_stage_add(stage, &r->spec, r->attrs[COOKIEBOX_A_SERVICE_NAME], r->extack);
+	err = cb_stage_add(stage, &r->spec, r->attrs[COOKIEBOX_A_SERVICE_NAME], r->extack);
+	return blame(r, err);
 }
 
 static int set(struct cb_stage *stage, struct request *r, struct genl_info *info)
@@ -333,7 +345,8 @@ static int set(struct cb_stage *stage, struct request *r, struct genl_info *info
 		if (err)
 			return err;
 	}
-	return cb_stage_set(stage, &r->spec, r->attrs[COOKIEBOX_A_SERVICE_NAME], r->extack);
+	err = cb_stage_set(stage, &r->spec, r->attrs[COOKIEBOX_A_SERVICE_NAME], r->extack);
+	return blame(r, err);
 }
 
 static int del(struct cb_stage *stage, struct request *r, struct genl_info *info)

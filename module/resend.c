@@ -97,7 +97,7 @@ static void send(struct cb_ctx *ctx, struct cb_gate *gate)
 	    cb_reply_again(ctx) != CB_R_SYN_ANSWERED)
 		return;
 	cb_count(ctx->svc, CB_R_SYNACK_RETRANSMITTED, false);
-	trace_cb_syn(&ctx->seg, ctx->svc->anchor->id, CB_R_SYNACK_RETRANSMITTED,
+	trace_cb_syn(&ctx->seg, ctx->svc->anchor->id, CB_R_SYNACK_RETRANSMITTED, false,
 		     ctx->synack.isn);
 }
 

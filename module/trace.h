@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Tracepoints cookiebox:cb_syn (a SYN was answered, or could not be, or its
- * SYN-ACK was sent again), cb_ack (what LOCAL_IN made of an opened cookie) and
- * cb_verdict (every other counted outcome).
+ * SYN-ACK was sent again), cb_ack (what became of an ACK that looked like a cookie)
+ * and cb_verdict (every other outcome of a hook; not what mode splice counts later).
  * `reason` is one of reason.h; `cookiebox stats --explain` says what each means.
+ * %pISpc takes a sockaddr; IPv4 addresses are shown by their first four bytes.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM cookiebox
@@ -14,20 +15,12 @@
 #include <linux/tracepoint.h>
 #include "segment.h"
 
-#ifndef CB_TRACE_ONCE
-#define CB_TRACE_ONCE
-/* %pISpc takes a sockaddr; IPv4 addresses are shown by their first four bytes. */
-static inline int cb_trace_addr_len(u8 family)
-{
-	return family == 10 ? 16 : 4;
-}
-#endif
-
 /* Programs that read the trace in binary are told what the numbers mean. */
 #define CB_TRACE_ENUM(symbol, name, class, sentence) TRACE_DEFINE_ENUM(CB_R_##symbol);
 CB_REASONS(CB_TRACE_ENUM)
+TRACE_DEFINE_ENUM(CB_R_NONE);
 
-#define CB_TRACE_REASON(symbol, name, class, sentence) , { CB_R_##symbol, #name }
+#define CB_TRACE_REASON(symbol, name, class, sentence) { CB_R_##symbol, #name },
 
 #define CB_TRACE_FIELDS					\
 	__field(u8, family)				\
@@ -36,7 +29,8 @@ CB_REASONS(CB_TRACE_ENUM)
 	__field(u16, sport)				\
 	__field(u16, dport)				\
 	__field(u32, service)				\
-	__field(u8, reason)
+	__field(u8, reason)				\
+	__field(u8, observed)
 
 #define CB_TRACE_ASSIGN						\
 	do {							\
@@ -49,27 +43,32 @@ CB_REASONS(CB_TRACE_ENUM)
 		__entry->dport = be16_to_cpu(t->dport);		\
 		__entry->service = service;			\
 		__entry->reason = reason;			\
+		__entry->observed = observed;			\
 	} while (0)
 
+/* They know no function of the module either. */
+#define CB_TRACE_ADDR(addr)					\
+	__print_hex_str(__entry->addr, (__entry->family == 10 ? 16 : 4))
+
 #define CB_TRACE_HOSTS						\
-	__print_hex_str(__entry->saddr, cb_trace_addr_len(__entry->family)), __entry->sport, \
-	__print_hex_str(__entry->daddr, cb_trace_addr_len(__entry->family)), __entry->dport
+	CB_TRACE_ADDR(saddr), __entry->sport, CB_TRACE_ADDR(daddr), __entry->dport
 
 #define CB_TRACE_WHY							\
-	__print_symbolic(__entry->reason, { 255, "none" } CB_REASONS(CB_TRACE_REASON))
+	__print_symbolic(__entry->reason, CB_REASONS(CB_TRACE_REASON) { CB_R_NONE, "none" }), \
+	(__entry->observed ? " observed" : "")
 
 TRACE_EVENT(cb_verdict,
-	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason),
-	TP_ARGS(seg, service, reason),
+	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason, bool observed),
+	TP_ARGS(seg, service, reason, observed),
 	TP_STRUCT__entry(CB_TRACE_FIELDS),
 	TP_fast_assign(CB_TRACE_ASSIGN;),
-	TP_printk("src=%s sport=%u dst=%s dport=%u service=%u reason=%s",
+	TP_printk("src=%s sport=%u dst=%s dport=%u service=%u reason=%s%s",
 		  CB_TRACE_HOSTS, __entry->service, CB_TRACE_WHY)
 );
 
 DECLARE_EVENT_CLASS(cb_handshake,
-	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason, u32 isn),
-	TP_ARGS(seg, service, reason, isn),
+	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason, bool observed, u32 isn),
+	TP_ARGS(seg, service, reason, observed, isn),
 	TP_STRUCT__entry(
 		CB_TRACE_FIELDS
 		__field(u32, isn)
@@ -78,17 +77,17 @@ DECLARE_EVENT_CLASS(cb_handshake,
 		CB_TRACE_ASSIGN;
 		__entry->isn = isn;
 	),
-	TP_printk("src=%s sport=%u dst=%s dport=%u service=%u reason=%s isn=%u",
+	TP_printk("src=%s sport=%u dst=%s dport=%u service=%u reason=%s%s isn=%u",
 		  CB_TRACE_HOSTS, __entry->service, CB_TRACE_WHY, __entry->isn)
 );
 
 DEFINE_EVENT(cb_handshake, cb_syn,
-	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason, u32 isn),
-	TP_ARGS(seg, service, reason, isn));
+	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason, bool observed, u32 isn),
+	TP_ARGS(seg, service, reason, observed, isn));
 
 DEFINE_EVENT(cb_handshake, cb_ack,
-	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason, u32 isn),
-	TP_ARGS(seg, service, reason, isn));
+	TP_PROTO(const struct cb_segment *seg, u32 service, u8 reason, bool observed, u32 isn),
+	TP_ARGS(seg, service, reason, observed, isn));
 
 #endif
 

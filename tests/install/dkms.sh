@@ -64,8 +64,8 @@ removed()
 loaded()
 {
 	on_disk modprobe cookiebox &&
-		[ "$(cat /sys/module/cookiebox/srcversion)" = \
-			"$(on_disk modinfo -F srcversion /lib/modules/"$RELEASE"/updates/dkms/cookiebox.ko*)" ]
+		on_disk modinfo -n cookiebox | grep "/$RELEASE/updates/dkms/cookiebox.ko" &&
+		[ "$(cat /sys/module/cookiebox/srcversion)" = "$(on_disk modinfo -F srcversion cookiebox)" ]
 }
 
 serves()

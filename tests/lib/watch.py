@@ -21,10 +21,14 @@ EVERY = 0.05
 
 def request_socks():
     with open("/proc/slabinfo", encoding="ascii") as handle:
-        return sum(int(line.split()[1]) for line in handle if line.split(None, 1)[0] in SLABS)
+        found = [int(line.split()[1]) for line in handle if line.split(None, 1)[0] in SLABS]
+    if not found:
+        sys.exit("no slab of request sockets")
+    return sum(found)
 
 
 def conntracks():
+    """Counted when an entry is allocated, whatever becomes of it."""
     try:
         with open("/proc/sys/net/netfilter/nf_conntrack_count", encoding="ascii") as handle:
             return int(handle.read())

@@ -43,6 +43,7 @@ answered_before=$(stat_of syn_answered)
 
 start_flood 0 120 $COUNT
 served=$(fetch_many $HONEST)
+check "the flood has not ended yet" flooding
 check_equal "$HONEST of $HONEST honest connections during the flood" $HONEST "$served"
 wait "$FLOOD_PID"
 FLOOD_SENT=$(flood_said sent)

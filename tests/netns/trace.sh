@@ -47,7 +47,7 @@ traced_fetch()
 
 has_no_numbers()
 {
-	! grep -h 'print fmt' $TRACING/events/cookiebox/*/format | grep CB_R_
+	! grep -h 'print fmt' $TRACING/events/cookiebox/*/format | grep -i 'cb_'
 }
 
 plan
@@ -67,6 +67,9 @@ server cookiebox service set web allow "$CLIENT"
 check "a page for one who is never challenged" traced_fetch
 check_equal "is no handshake of the module" "" "$(traced cb_syn; traced cb_ack)"
 check_match "but a verdict" allow_listed "$(traced cb_verdict | value reason)"
+server cookiebox service set web allow none engage observe
+check "a page for one who is only observed" traced_fetch
+check_match "is told so" 'reason=syn_answered observed' "$(traced cb_verdict)"
 check "programs that read the trace are told the reasons' numbers" has_no_numbers
 echo 0 >$TRACING/events/cookiebox/enable
 [ "$LIB_FAILED" = 0 ] || sed "s/^/# /" $TRACING/trace
