@@ -166,6 +166,9 @@ begin()
 	route|reflect)
 		cookiebox_module &&
 			cookiebox service add bench port $PORT mode local engage always reply "$1" ;;
+	use-off)
+		cookiebox_module &&
+			cookiebox service add bench port $PORT mode local engage always single-use off ;;
 	many)
 		cookiebox_module && many_services ;;
 	*)

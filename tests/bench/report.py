@@ -35,6 +35,7 @@ PEERS = {
     "xdp": ("XDP synproxy, generic", ("syn", "bad", "bad-plain", "good", "later", "data")),
     "route": ("cookiebox, reply route", ON_SERVER),
     "reflect": ("cookiebox, reply reflect", ("syn",)),
+    "use-off": ("cookiebox, single-use off", ("good",)),
     "gw-none": ("plain forwarding", ON_GATEWAY),
     "gw-synproxy": ("nft synproxy, gateway", ON_GATEWAY),
     "gw-splice": ("cookiebox, mode splice", ON_GATEWAY),
@@ -45,7 +46,7 @@ OURS = ("route", "reflect")
 EXTRAS = {"later": "later", "data": "data", "other": "later", "icmp": "icmp"}
 # A socket's memory comes from a new page now and then, and that counts.
 ON_THE_MEAN = ("good",)
-ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect", "many", "gw-synproxy",
+ANSWERING = ("in-stack", "synproxy", "xdp", "route", "reflect", "use-off", "many", "gw-synproxy",
              "gw-splice")
 FORWARDING = ("gw-none",)
 CONNECTED = ("good", "later", "data", "other", "gw-open", "gw-up", "gw-down")

@@ -17,7 +17,8 @@ FAILSLAB = "/sys/kernel/debug/failslab"
 ALLOCATORS = (r"__alloc_skb|__k[vmz]*alloc\w*|k[vm]*alloc\w*|kmemdup\w*|inet_reqsk_alloc|"
               r"mptcp_subflow_reqsk_alloc|alloc_workqueue|pcpu_alloc\w*|register_pernet_subsys|"
               r"register_net_sysctl_sz|nf_register_net_hooks|genl_register_family|"
-              r"xt_register_targets|__pskb_pull_tail")
+              r"xt_register_targets|__pskb_pull_tail|pskb_expand_head|skb_ensure_writable|"
+              r"kmem_cache_alloc\w*")
 # These jump to another function, which is seen in their place.
 SEEN_AS = {"__kvmalloc_node_noprof": "__kmalloc_node_noprof",
            "register_net_sysctl_sz": "__register_sysctl_table"}

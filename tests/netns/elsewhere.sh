@@ -69,6 +69,20 @@ renew()
 	protect
 }
 
+# A port that IPVS takes and nginx listens on. IPVS wants the SYN, which only connection tracking is shown.
+ipvs_beside()
+{
+	local before
+	URLHOST=$URLVIP
+	before=$(stat_of cookie_accepted)
+	check_equal "IPVS beside a listener, no connection tracking: the listener's page" \
+		"$(head -c 20 "$TMPDIR/www/page")" "$(page)"
+	grew "IPVS beside a listener, no connection tracking: by a cookie" cookie_accepted "$before" 1
+	server nft "add table inet t; add chain inet t in { type filter hook input priority 0; };
+		add rule inet t in ct state established accept"
+	taken "IPVS beside a listener" inner
+}
+
 plan
 topology
 inner_host
@@ -105,10 +119,13 @@ taken "TPROXY" diverted
 renew
 
 ip -n server addr add "$VIP/$PREFIX" dev s0 nodad 2>/dev/null
-server ipvsadm -A -t "$URLVIP:8000" -s rr && server ipvsadm -a -t "$URLVIP:8000" -r "$TO" -m ||
-	die "no IPVS"
+for port in 80 8000; do
+	server ipvsadm -A -t "$URLVIP:$port" -s rr &&
+		server ipvsadm -a -t "$URLVIP:$port" -r "$TO" -m || die "no IPVS"
+done
 server cookiebox service add vip port 8000 mode local
 before=$(stat_of no_listener)
 check_equal "IPVS of a port that nobody listens on: works" inner "$(page "$URLVIP:8000")"
 grew "IPVS: left to the stack" no_listener "$before" 1
+ipvs_beside
 finish

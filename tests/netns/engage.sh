@@ -39,10 +39,10 @@ server cookiebox service set web engage off
 expect_growth "off: nothing is answered" syn_answered 0
 
 server cookiebox service set web engage observe
-answered=$(of done syn_answered) seen=$(of observed syn_answered)
+answered=$(of "done" syn_answered) seen=$(of observed syn_answered)
 check "observe: a page" fetch
 flood 0 5 50 >/dev/null
-check_equal "observe: nothing is answered" "$answered" "$(of done syn_answered)"
+check_equal "observe: nothing is answered" "$answered" "$(of "done" syn_answered)"
 check_equal "observe: what would be is counted apart" $((seen + 51)) "$(of observed syn_answered)"
 
 server cookiebox service set web engage always allow "$CLIENT"

@@ -40,6 +40,8 @@ SPARED = {"pcpu_alloc_noprof": "percpu memory has no fault injection",
           "xt_register_targets": "allocates nothing",
           "inet_reqsk_alloc": "without a word", "mptcp_subflow_reqsk_alloc": "without a word",
           "__pskb_pull_tail": "without a word",
+          "pskb_expand_head": "without a word", "skb_ensure_writable": "without a word",
+          "cb_splice_begin": "without a word", "add": "likewise; the flow cache counts it",
           "inject_built": "without a word", "send_built": "without a word",
           "cb_profiles_start": "larger than a page: falls back to vmalloc",
           "cb_splice_start __kvmalloc_node_noprof": "likewise",
@@ -141,11 +143,12 @@ def services(sock):
 
 def state(sock):
     """What may only be as before, or as after all of a request. Masters become pending ones and
-    the other way round as epochs go by, so they are one set."""
+    the other way round as epochs go by, so they are one set; rotation makes up others."""
     key = sock.request(C["CMD_KEY_GET"], attr(C["A_KEY_SECRETS"]))[0]
     with open(SYSCTL + "epoch_seconds", encoding="ascii") as handle:
         return (services(sock), key[PAIR], handle.read(),
-                sorted(key[KEY] + key.get(C["A_KEY_PENDING_MASTER"], [])))
+                sorted(m if m in MASTERS else b"another"
+                       for m in key[KEY] + key.get(C["A_KEY_PENDING_MASTER"], [])))
 
 
 class Request:
@@ -168,7 +171,8 @@ ALLOW = b"".join(nest(C["A_SERVICE_ALLOW"], attr(C["A_PREFIX_ADDR4"], bytes([10,
 ADD = Request("SERVICE_ADD", text(NAME, "new") + u16(PORT, 81) + OFF + ALLOW)
 DEL = Request("SERVICE_DEL", text(NAME, "new"))
 BEGIN, ABORT = Request("BEGIN"), Request("ABORT")
-KEY_OLD = Request("KEY_SET", attr(KEY, b"o" * 32) + attr(NOW) + pair(b"o"))
+MASTERS = (b"o" * 32, b"k" * 32)
+KEY_OLD = Request("KEY_SET", attr(KEY, MASTERS[0]) + attr(NOW) + pair(b"o"))
 
 
 def many(sock):
@@ -203,10 +207,15 @@ REQUESTS = {
     "all stats": Request("STATS_GET", flags=1 | DUMP),
     "status": Request("STATUS_GET"),
     "key get": Request("KEY_GET", attr(C["A_KEY_SECRETS"])),
-    "master": Request("KEY_SET", attr(KEY, b"k" * 32) + attr(NOW), undo=KEY_OLD),
+    "master": Request("KEY_SET", attr(KEY, MASTERS[1]) + attr(NOW), undo=KEY_OLD),
     "flow pairs": Request("KEY_SET", pair(b"p") + pair(b"o"), undo=KEY_OLD),
-    "master and flow pairs": Request("KEY_SET", attr(KEY, b"k" * 32) + attr(NOW) + pair(b"p"),
+    "master and flow pairs": Request("KEY_SET", attr(KEY, MASTERS[1]) + attr(NOW) + pair(b"p"),
                                      undo=KEY_OLD),
+    "rotation": Request("KEY_ROTATE", attr(NOW), undo=KEY_OLD),
+    "flows": Request("CACHE_GET", flags=1 | DUMP),
+    "flush": Request("CACHE_FLUSH"),
+    "attacks": Request("ATTACK_GET", flags=1 | DUMP),
+    "servers": Request("SERVER_GET", flags=1 | DUMP),
 }
 
 
@@ -412,6 +421,18 @@ def acks(fail, sock, client, what):
     ok(grown > 0, f"{what}: no_memory grows by {grown}")
 
 
+def remembered(fail, sock, client):
+    """Whatever fails, the connection is made; the flow cache counts what it could not take."""
+    cached = text(NAME, "p8080") + u8(C["A_SERVICE_FLOW_CACHE"], C["FLOW_CACHE_ON"])
+    sock.request(C["CMD_SERVICE_SET"], cached)
+    before = failing_splice.flows(sock, "REFUSED")
+    acks(fail, sock, client, f"IPv{client.family} ACK, with the flow cache")
+    grown = failing_splice.flows(sock, "REFUSED") - before
+    ok(grown > 0, f"IPv{client.family} ACK, with the flow cache: it refuses {grown}")
+    attempt(fail, "flows that are there", REQUESTS["flows"])
+    sock.request(C["CMD_SERVICE_SET"], text(NAME, "p8080") + u8(C["A_SERVICE_FLOW_CACHE"], 0))
+
+
 def nft(commands):
     subprocess.run(["nft", commands], check=True)
 
@@ -433,6 +454,7 @@ def segments(fail, device):
         syns(fail, sock, client, f"IPv{family} SYN in pieces", bytes(5000))
         acks(fail, sock, client, f"IPv{family} ACK")
         acks(fail, sock, Client(device, family, 8081, multipath), f"IPv{family} ACK, MPTCP")
+        remembered(fail, sock, client)
         nft("add table inet t; add chain inet t in { type filter hook input priority 0; }; "
             "add rule inet t in ct state established accept")
         acks(fail, sock, client, f"IPv{family} ACK, beside conntrack")

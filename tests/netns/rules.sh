@@ -118,6 +118,76 @@ by_extension()
 		"$(server $IPTABLES-translate -t raw -A PREROUTING -p tcp -j COOKIEBOX --service ruled)"
 }
 
+# Neither frames of a bridge nor ARP have such a target.
+other_families()
+{
+	local tool said
+
+	for tool in ebtables arptables; do
+		# shellcheck disable=SC2016 # its first argument
+		said=$(server bash -c 'exec -a $0-nft xtables-nft-multi -A INPUT -j COOKIEBOX' \
+			$tool 2>&1) && not_ok "$tool took the rule"
+		check_match "$tool: a sentence" "'COOKIEBOX' does not exist" "$said"
+	done
+}
+
+# revision NUMBER: the highest that the kernel has of the target (-1: not that one).
+revision()
+{
+	server python3 - "$FAMILY" "$1" <<-'END'
+	import ctypes, socket, sys
+	v6, asked = sys.argv[1] == "6", int(sys.argv[2])
+	level, option = (socket.IPPROTO_IPV6, 69) if v6 else (socket.IPPROTO_IP, 67)
+	with socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_RAW, 255) as sock:
+	    name = ctypes.create_string_buffer(b"COOKIEBOX".ljust(29, b"\0") + bytes([asked]), 30)
+	    print(ctypes.CDLL(None).getsockopt(sock.fileno(), level, option, name,
+	                                       ctypes.byref(ctypes.c_int(30))))
+	END
+}
+
+# answered SERVICE: how many SYNs.
+answered()
+{
+	server cookiebox stats "$1" | awk '$2 == "syn_answered" { n += $4 } END { print n + 0 }'
+}
+
+# decides SERVICE DESCRIPTION OTHER...: of a page's SYN, and none of the others.
+decides()
+{
+	local who=$1 what=$2 other before others=0
+
+	shift 2
+	before=$(answered "$who")
+	for other in "$@"; do
+		others=$((others + $(answered "$other")))
+	done
+	check "$what: a page" fetch
+	check_equal "$what: $who decides" $((before + 1)) "$(answered "$who")"
+	for other in "$@"; do
+		others=$((others - $(answered "$other")))
+	done
+	check_equal "$what: nobody else" 0 $others
+}
+
+# Documentation/rules.rst, "Which service decides", with the segments themselves.
+precedence()
+{
+	server cookiebox service add placed port 80 mode local
+	server cookiebox service add narrow addr "$SERVER" port 80 mode local
+	server cookiebox service add finer mark 0x5/0xf mode local
+	server cookiebox service add finest mark 0x15/0xff mode local
+	server cookiebox service add ruled mode local
+	decides finest "the mark of most bits" finer marked placed narrow ruled
+	server cookiebox service del finest
+	server cookiebox service del marked
+	decides finer "the other mark" placed narrow ruled
+	server $IPTABLES-legacy -t raw -A PREROUTING -p tcp --dport 80 -j COOKIEBOX --service ruled
+	decides ruled "a rule" finer placed narrow
+	server $IPTABLES-legacy -t raw -F
+	server nft delete table inet marks
+	decides narrow "the longest prefix" finer placed ruled
+}
+
 plan
 topology
 start_nginx
@@ -127,8 +197,11 @@ before=$(stat_of syn_answered)
 check "without a rule: a page" fetch
 check_equal "without a rule: no cookie" "$before" "$(stat_of syn_answered)"
 by_extension
+other_families
 by_rule nft
 by_rule legacy
+check_equal "revision 0 is there" 0 "$(revision 0)"
+check_equal "no later one is" -1 "$(revision 1)"
 check "a service out of use can go" server cookiebox service del ruled
 
 check "service by mark" server cookiebox service add marked mark 0x10/0xf0 mode local
@@ -146,4 +219,5 @@ END
 before=$(stat_of syn_answered)
 check "with the mark: a page" fetch
 check_equal "with the mark: a cookie" $((before + 1)) "$(stat_of syn_answered)"
+precedence
 finish
