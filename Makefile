@@ -27,6 +27,8 @@ CC ?= gcc
 CFLAGS ?= -O2 -g
 USER_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Imodule/uapi -Iuserspace $(CFLAGS)
 
+VERSION = $(shell sed -n 's/^\#define CB_VERSION "\(.*\)"/\1/p' module/main.c)
+
 # Nothing if this make was itself told how parallel to be.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
@@ -116,17 +118,16 @@ build/libxt_COOKIEBOX.so: userspace/libxt_COOKIEBOX.c $(wildcard module/uapi/lin
 install: KREL = $(or $(call release,$(KVER)),$(RUNNING))
 install: userspace
 	@[ -e build/$(KREL)/cookiebox.ko ] || $(MAKE) module KVER=$(KREL)
-	@$(places) scripts/install install "$(KREL)"
+	@$(places) scripts/install install "$(KREL)" "$(VERSION)"
 
-## make uninstall           takes away what install put there; a changed /etc/cookiebox.conf stays
+## make uninstall           takes away what install and dkms put there; a changed /etc/cookiebox.conf stays
 uninstall: KREL = $(or $(call release,$(KVER)),$(RUNNING))
 uninstall:
-	@$(places) scripts/install uninstall "$(KREL)"
+	@$(places) scripts/install uninstall "$(KREL)" "$(VERSION)"
 
 ## make dkms                the module's source to /usr/src, and dkms builds it for every kernel
 dkms:
-	@$(places) scripts/install dkms \
-		"$(shell sed -n 's/^\#define CB_VERSION "\(.*\)"/\1/p' module/main.c)"
+	@$(places) scripts/install dkms "$(RUNNING)" "$(VERSION)"
 
 ## make lint                style and static checks only
 lint: deps

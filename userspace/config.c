@@ -213,16 +213,34 @@ void showconf_complete(int argc, char **argv)
 }
 
 /* Files are the shell's to offer: see the last line of the completion script. */
+static void complete_change(int argc, char **argv)
+{
+	bool option = false, file = false;
+	int i;
+
+	for (i = 0; i < argc - 1; i++) {
+		if (!strcmp(argv[i], "-n")) {
+			option = true;
+		} else if (!strcmp(argv[i], "--confirm")) {
+			option = true;
+			if (++i == argc - 1)
+				return;	/* SECONDS */
+		} else {
+			file = true;
+		}
+	}
+	if (!option)
+		puts("-n\n--confirm");
+	if (!file)
+		puts("FILE");
+}
+
 void setconf_complete(int argc, char **argv)
 {
-	if (argc == 1)
-		puts("--confirm");
-	if (argc < 2 || strcmp(argv[argc - 2], "--confirm"))
-		puts("FILE");
+	complete_change(argc, argv);
 }
 
 void syncconf_complete(int argc, char **argv)
 {
-	(void)argv;
-	puts(argc == 1 ? "FILE" : "-n");
+	complete_change(argc, argv);
 }

@@ -180,3 +180,10 @@ int get_run(int argc, char **argv)
 	err = argc > 3 ? parse_mark("mark", argv[4], &args.mark, &args.mask) : 0;
 	return err ? err : lookup(&args);
 }
+
+void get_complete(int argc, char **argv)
+{
+	(void)argv;
+	if (argc == 4)
+		puts("mark");
+}

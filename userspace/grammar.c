@@ -287,11 +287,10 @@ bool grammar_release(struct service_args *a)
 
 	if (a->choice[find_attr(COOKIEBOX_A_SERVICE_MODE)] != COOKIEBOX_MODE_LOCAL)
 		return false;
-	if (*engage == COOKIEBOX_ENGAGE_ALWAYS) {
-		*engage = COOKIEBOX_ENGAGE_AUTO;
-		a->engage_at = 100;	/* not even by the queue of a flood that goes on */
-	}
-	return *engage == COOKIEBOX_ENGAGE_AUTO;
+	if (*engage != COOKIEBOX_ENGAGE_ALWAYS && *engage != COOKIEBOX_ENGAGE_AUTO)
+		return false;
+	*engage = COOKIEBOX_ENGAGE_OBSERVE;
+	return true;
 }
 
 void grammar_switch_off(struct service_args *a)

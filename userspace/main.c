@@ -32,7 +32,7 @@ static const struct verb top_verbs[] = {
 	  "SRC and DST are addresses of one family, PORT the destination port.\n"
 	  "M is the firewall mark that rules would have set. Services that iptables rules name\n"
 	  "are listed: such a rule, where it matches, decides instead.\n",
-	  .run = get_run },
+	  .run = get_run, .complete = get_complete },
 	{ "verify", "[SERVICE]", "check this host, and make a handshake with each service",
 	  "A sentence for each finding: ok, note (worth a look) or problem. A connection to each\n"
 	  "service in mode local is made from this host, and closed.\n"
@@ -54,21 +54,24 @@ static const struct verb top_verbs[] = {
 	  "  --all        also what has its default\n"
 	  "  --key FILE   also that FILE, which key save wrote, has the master in force\n",
 	  .run = showconf_run, .complete = showconf_complete },
-	{ "setconf", "[--confirm SECONDS] [FILE]", "make the box what FILE or standard input says",
+	{ "setconf", "[-n|--confirm SECONDS] [FILE]",
+	  "make the box what FILE or standard input says",
+	  "  -n                  only show what would change, as commands\n"
 	  "  --confirm SECONDS   unless cookiebox confirm follows in time, all is put back\n"
 	  "Lines are those of cookiebox.conf(5): service add ..., sysctl NAME VALUE, and\n"
 	  "key restore FILE or key set FILE [clock local|wall]. Services that are not named\n"
 	  "go; a sysctl or a master that is not named stays. All changes, or none.\n",
 	  .run = setconf_run, .complete = setconf_complete, .more_help = sysctl_help },
-	{ "syncconf", "FILE [-n]", "the same for a file that changed",
-	  "  -n   only show what would change, as commands\n"
+	{ "syncconf", "[-n|--confirm SECONDS] FILE", "the same for a file that changed",
+	  "  -n                  only show what would change, as commands\n"
+	  "  --confirm SECONDS   unless cookiebox confirm follows in time, all is put back\n"
 	  "Services that are the same are not touched, and no connection is interrupted.\n",
 	  .run = syncconf_run, .complete = syncconf_complete },
-	{ "confirm", "", "keep what setconf --confirm has changed", .run = confirm_run },
+	{ "confirm", "", "keep what setconf or syncconf --confirm has changed", .run = confirm_run },
 	{ "stop", "[SECONDS]", "let go of all services, handshakes in flight first",
-	  "Services of mode local seal no more at once; after SECONDS (4 if not given) all services\n"
-	  "go, but for those that iptables rules name, which stay with engage off. Connections\n"
-	  "go on, spliced ones too: see service drain.\n",
+	  "Services of mode local seal no more at once, attacked or not (they have engage observe);\n"
+	  "after SECONDS (4 if not given) all services go, but for those that iptables rules name,\n"
+	  "which stay with engage off. Connections go on, spliced ones too: see service drain.\n",
 	  .run = stop_run },
 	{ "cache", "VERB", "the connections that services with flow-cache on remember",
 	  .sub = cache_verbs },

@@ -66,6 +66,7 @@ int fidelity_run(int argc, char **argv);	/* fidelity.c */
 int verify_run(int argc, char **argv);		/* verify.c */
 void verify_complete(int argc, char **argv);
 int get_run(int argc, char **argv);		/* get.c */
+void get_complete(int argc, char **argv);
 int stats_run(int argc, char **argv);		/* stats.c */
 void stats_complete(int argc, char **argv);
 int monitor_run(int argc, char **argv);		/* monitor.c */

@@ -2,9 +2,9 @@
 /*
  * stop: lets go of the services without losing a handshake in flight.
  *
- * First every service of mode local has engagement auto, which in calm seals
- * nothing and opens what was sealed before; then all go.  Spliced connections
- * outlive their service.
+ * First every service of mode local that may seal has engagement observe, which
+ * seals nothing and opens what was sealed before; then all go.  Spliced
+ * connections outlive their service.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static int stop(unsigned int seconds)
 	static struct conf c;
 	int err = read_services(&c);
 
-	/* refused, say for tcp_syncookies: then nothing is sealed, and they can go at once */
+	/* refused, which is said: they go at once */
 	if (!err && release(&c) && !conf_put(&c))
 		while (nanosleep(&left, &left))
 			;

@@ -54,10 +54,10 @@ without_warning()
 	grep -q 'LD \[M\]' "$TMPDIR/log" && ! grep -i 'warning:' "$TMPDIR/log"
 }
 
-# dkms says cookiebox/VERSION, release, ...
 removed()
 {
-	on_disk dkms remove --all "$(status | sed 's/,.*//')"
+	on_disk make -C /root/cookiebox uninstall &&
+		[ -z "$(find $DISK/usr/src -maxdepth 1 -name 'cookiebox-*')" ]
 }
 
 # The one that dkms put there, not another.
@@ -82,7 +82,7 @@ check "without a warning" without_warning
 check "modprobe finds and loads it" loaded
 check "the tool configures it" serves
 check "it unloads" rmmod cookiebox
-check "dkms takes it away" removed
-check "and knows nothing of it again" knows_nothing
+check "make uninstall takes it and its source away" removed
+check "dkms knows nothing of it again" knows_nothing
 leave
 finish

@@ -5,7 +5,7 @@
 #
 # A script starts with these comment lines and calls `plan`, then one check after another, last
 # `finish`. A script that stops early has no complete report and so counts as failed.
-#   # runs: vm uml-debug       where: vm (both kernels), uml-fast, uml-debug
+#   # runs: vm uml-debug       where: vm (both kernels), uml-fast, uml-debug, uml-time
 #   # families: 4 6            once per family, with FAMILY=4 or 6; leave out if it does not matter
 #   # timeout: 60              seconds on an idle machine; TEST_SLOWNESS times that is allowed
 # Every word in runs: may end in -long: part of `make check-long` there, with LONG=1 set.

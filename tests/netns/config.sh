@@ -7,20 +7,16 @@
 #
 # What the transcripts of configurations (tests/cli/kernel/conf.txt) cannot show: connections and
 # handshakes while the configuration changes, changes that meet, what is put back, rules that hold a
-# service, what the systemd unit runs, and 10,000 services.
+# service, what the systemd unit runs, a stop under attack, and 10,000 services.
 #
 #   visit, curl, cookies at c0 ──── veth ──── s0: nginx, cookiebox
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/traffic.sh"
+. "$(dirname "$0")/../lib/flood.sh"
 
 # How long they take is counted by the benchmark; User-Mode Linux is slow at page faults.
 MANY=10000
 [ "$PLATFORM" = vm ] || MANY=1000
-
-fetch()
-{
-	client curl -sS --fail --max-time 10 -o /dev/null "http://$URLHOST/page"
-}
 
 in_force()
 {
@@ -207,6 +203,55 @@ unit()
 	server cookiebox stop 0
 }
 
+engaged()
+{
+	[ "$(server cookiebox -j service show web | jq '.[0].engaged')" = true ]
+}
+
+# answered COUNT: so many SYNs of all services, or more.
+answered()
+{
+	[ "$(stat_of syn_answered)" -ge "$1" ]
+}
+
+stopping()
+{
+	[ "$(server cookiebox showconf | grep -c '^service .*engage observe')" = 3 ]
+}
+
+# lets_go: stop, in the middle of an attack: nothing is sealed any more, but what was sealed opens.
+lets_go()
+{
+	local clients stop before
+
+	server cookiebox setconf <<-END
+		service add web port 80 mode local engage auto engage-at 2 release-at 1
+		service add api port 81 mode local
+		service add idle port 82 mode local engage off
+		service add seen port 83 mode local engage observe
+	END
+	flood 0 5 400 >/dev/null
+	check "a flood engages" wait_for 10 engaged
+	before=$(stat_of syn_answered)
+	raw -R 20000 -r 20 -t 1 <<<"label=ts hold=5" >"$TMPDIR/held" &
+	clients=$!
+	check "clients have cookies" wait_for 10 answered $((before + 20))
+	(exec "$INNS" server cookiebox stop 600) &
+	stop=$!
+	check "stop: what may seal observes, attacked or not" wait_for 10 stopping
+	check_match "what is off stays off" 'idle port 82 mode local engage off' \
+		"$(server cookiebox showconf)"
+	before=$(stat_of syn_answered)
+	flood 0 5 100 >/dev/null
+	check "the stack makes connections in a flood that goes on" fetch
+	check_equal "nothing more is sealed" "$before" "$(stat_of syn_answered)"
+	wait $clients
+	results_are "what was sealed has opened" ok "$TMPDIR/held"
+	kill $stop
+	wait $stop 2>/dev/null
+	server cookiebox stop 0
+}
+
 # now_ms: of this machine's clock, which is the guest's.
 now_ms()
 {
@@ -256,6 +301,7 @@ meeting
 guarded
 held
 unit
+lets_go
 many
 check "root of an own user namespace may" unshare -Urn sh -c \
 	'echo "service add a port 1 mode local" | cookiebox setconf && cookiebox showconf | cookiebox setconf'

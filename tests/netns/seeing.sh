@@ -55,13 +55,13 @@ healthy()
 		"$(server cookiebox -j verify | jq '.findings | length')"
 }
 
-# with NAME=VALUE LEVEL SENTENCE: a sysctl, and what verify says to it.
+# with NAME=VALUE LEVEL SENTENCE [SERVICE]: a sysctl, and what verify says to it.
 with()
 {
 	local name=${1%%=*} old
 	old=$(server sysctl -n "$name")
 	server sysctl -qw "$1"
-	verify web
+	verify "${4:-web}"
 	finding "$2" "$3"
 	[ "$2" != problem ] || status_is "$1" 3
 	[ "$1" != net.ipv4.tcp_syncookies=0 ] || shown 3 "tcp_syncookies is 0"
@@ -78,6 +78,43 @@ other_way()
 	finding note "come in by s0 to $SERVER are answered through d0"
 	ip -n server -"$FAMILY" rule del from "$SERVER" table 7
 	ip -n server link del d0
+}
+
+# The same where rp_filter, which only IPv4 has, looks at it.
+strict()
+{
+	ip -n server link add d0 up type dummy
+	ip -n server rule add from 10.0.0.2 table 7
+	ip -n server route add default dev d0 table 7
+	with net.ipv4.conf.s0.rp_filter=1 note \
+		'come in by s0 to 10.0.0.2 would be answered through d0, and rp_filter is strict on s0'
+	ip -n server rule del from 10.0.0.2 table 7
+	ip -n server link del d0
+}
+
+# Connection tracking, which holds as many as it may.
+tracked()
+{
+	local count most
+	modprobe -qa nf_conntrack nft_ct
+	server nft -f - <<-END
+		table inet track {
+			chain input {
+				type filter hook input priority filter; ct state new accept
+			}
+		}
+	END
+	raw >/dev/null <<<"label=tracked"
+	count=$(server sysctl -n net.netfilter.nf_conntrack_count)
+	most=$(sysctl -n net.netfilter.nf_conntrack_max)
+	sysctl -qw "net.netfilter.nf_conntrack_max=$count"
+	verify web
+	finding problem "connection tracking holds [0-9]* of $count entries, and drops new connections"
+	status_is "connection tracking is full" 3
+	sysctl -qw "net.netfilter.nf_conntrack_max=$most"
+	verify web
+	finding ok "connection tracking holds [0-9]* of $most entries"
+	server nft delete table inet track
 }
 
 refused_by_rules()
@@ -218,12 +255,15 @@ server cookiebox service add idle port 70 mode local engage off
 server cookiebox service add empty port 71 mode local
 server cookiebox service add ruled mode local
 healthy
+with net.ipv4.tcp_syncookies=2 problem 'tcp_syncookies is 2: the stack seals every SYN' calm
 server cookiebox service del observed calm
 with net.ipv4.tcp_syncookies=0 problem 'tcp_syncookies is 0'
 with net.ipv4.tcp_timestamps=0 note 'tcp_timestamps is 0'
 with net.ipv4.tcp_sack=0 note 'tcp_sack is 0'
 other_way
+strict
 refused_by_rules
+tracked
 prometheus
 get_names
 finish

@@ -23,7 +23,13 @@ LOAD = {"epoch_seconds": ["2", "30", "3600", "7"], "default_reply": ["reflect", 
         "auto_engage_percent": ["100", "50"], "auto_release_percent": ["1", "25"],
         "auto_hold_seconds": ["1", "10"], "embryonic_max": ["0", "64", "1024"],
         "synack_retransmit_rate": ["0", "8"], "single_use_max": ["65536", "262144"],
-        "single_use_full": ["drop", "accept"]}
+        "single_use_full": ["drop", "accept"],
+        "splice_max": ["0", "65536"], "splice_waiting_max": ["1", "4096"],
+        "splice_prefix_max": ["1", "256"], "splice_server_max": ["1", "2048"],
+        "splice_held_bytes": ["0", "4194304"], "splice_idle_seconds": ["1", "1800"],
+        "splice_probe_seconds": ["1", "30"], "splice_probes": ["1", "5"],
+        "splice_linger_seconds": ["1", "60"], "splice_adopt_seconds": ["0", "60"],
+        "splice_backlog": ["8", "128"]}
 
 
 def read(name):

@@ -44,12 +44,17 @@ ranges()
 # Who can pin memory that is charged to nobody is kept to the defaults.
 container()
 {
-	local name
-	for name in flow_cache_bytes=16777217 single_use_max=262145; do
-		check_fails "in a user namespace of its own: not $name" unshare -Urn \
-			sh -c "echo ${name#*=} >/proc/sys/net/cookiebox/${name%=*}"
+	local name most
+	for name in flow_cache_bytes=16777216 single_use_max=262144 splice_max=65536 \
+		splice_waiting_max=4096 splice_held_bytes=4194304; do
+		most=${name#*=} name=${name%=*}
+		check_match "in a user namespace of its own: not more $name than $most" \
+			"$name $((most + 1)): a user namespace of its own has $most at most" \
+			"$(unshare -Urn cookiebox setconf <<<"sysctl $name $((most + 1))" 2>&1)"
+		check_fails "nor by hand" unshare -Urn \
+			sh -c "echo $((most + 1)) >/proc/sys/net/cookiebox/$name"
 		check "in a user namespace of its own: one less" unshare -Urn \
-			sh -c "echo $((${name#*=} - 1)) >/proc/sys/net/cookiebox/${name%=*}"
+			sh -c "echo $most >/proc/sys/net/cookiebox/$name"
 	done
 	check_equal "this namespace's are another's" 16777216 \
 		"$(server sysctl -n net.cookiebox.flow_cache_bytes)"

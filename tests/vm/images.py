@@ -258,7 +258,7 @@ def tree_archive(path, top, release, jobs):
     for library in libraries(binaries) if binaries else []:
         archive.file(merged(library), os.path.realpath(library))
     # and what is installed as it is, whose examples and commands are run
-    for part in ("tests", "userspace/etc", "userspace/man", "userspace/systemd"):
+    for part in ("tests", *(f"userspace/{p}" for p in ("completion", "etc", "man", "systemd"))):
         for folder, folders, files in os.walk(f"{top}/{part}"):
             folders[:] = [f for f in folders if f != "__pycache__"]
             for name in files:
