@@ -255,6 +255,47 @@ def slow(box, service, flood):
     ok(found == ["released"], "slow flood below release: released", found)
 
 
+# --- A service's own settings -------------------------------------------------------------------
+
+def engage_by(box, service, flood):
+    """A flood that is over at once."""
+    gone(box)
+    service.told()
+    flood(HALF + 10)
+    end = time.monotonic() + 5
+    while not (told := service.told()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return [kind for kind, _ in told] == ["engaged"]
+
+
+def own_hold(box, service, flood):
+    """Of what the service says and what the sysctl does, the service's, longer or shorter."""
+    for own, general in ((6, HOLD), (HOLD, 20)):
+        wire.sysctl("net.cookiebox.auto_hold_seconds", general)
+        subprocess.run(["cookiebox", "service", "set", "web", "hold", str(own)], check=True)
+        begun = engage_by(box, service, flood)
+        took = service.until(False, 30)
+        ok(begun and took is not None and own - 0.2 <= took <= own + 3,
+           f"hold {own} of a service, by default {general} s", took)
+    wire.sysctl("net.cookiebox.auto_hold_seconds", HOLD)
+    service.limits()
+
+
+def own_release(box, service, flood):
+    """A flood is over, or is not, by the service's release-at: 25 by default, as slow() shows."""
+    service.limits(release=45)
+    ok(engage_by(box, service, flood), "release-at 45: engaged")
+    found = slow_flood(box, service, flood, HALF * 0.75 / LIFE, 20)
+    ok(found == ["released"], "release-at 45: released at what stands for 37 %", found)
+    service.limits(release=10)
+    ok(engage_by(box, service, flood), "release-at 10: engaged")
+    found = slow_flood(box, service, flood, HALF * 0.25 / LIFE, 20)
+    ok(found == [], "release-at 10: not at what stands for 12 %", found)
+    service.limits()
+    found = slow_flood(box, service, flood, HALF * 0.25 / LIFE, HOLD + 5)
+    ok(found == ["released"], "release-at unset: but then it is", found)
+
+
 # --- Settings -----------------------------------------------------------------------------------
 
 def engages_at(box, service, flood):
@@ -385,6 +426,8 @@ def main():
     thresholds(box, service, flood)
     if PLATFORM == "uml-fast":
         slow(box, service, flood)
+        own_hold(box, service, flood)
+        own_release(box, service, flood)
         honest(box, service, flood, 40)
     gone(box)
     flood(100)                      # the last attack goes on when the module is taken away

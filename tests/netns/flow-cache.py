@@ -111,6 +111,26 @@ class Clients:
         self.wire.clients.pop(one.ports[0], None)
 
 
+def aged(one):
+    """When we asked, the age of its entry in ms, when we were told."""
+    asked = time.monotonic()
+    shown = [f["age_ms"] for f in tool("-j", "cache", "show") if f["source_port"] == one.ports[0]]
+    return asked, shown[0], time.monotonic()
+
+
+def ages(clients, web):
+    """Milliseconds since the cookie opened, by what the clock says before and after."""
+    begin = time.monotonic()
+    one = clients.open(web, 4)[0]
+    opened = time.monotonic()
+    time.sleep(1.5)
+    asked, age, told = aged(one)
+    check("its age is that of the connection", True,
+          (asked - opened) * 1000 - 20 <= age <= (told - begin) * 1000 + 20)
+    time.sleep(0.5)
+    check("and grows with the time", True, aged(one)[1] - age >= 490)
+
+
 def facts(clients, web, plain):
     clients.open(plain, 1, port=81)
     check("a service with flow-cache off leaves no entry", [], tool("-j", "cache", "show"))
@@ -320,6 +340,7 @@ def main():
     one, child = facts(clients, *listeners)
     repeated(cache, one)
     child.close()
+    ages(clients, listeners[0])
     wrong_words()
     for part in (filters, limits, pressure, low_memory, dumps, flushes):
         used = time.process_time()

@@ -42,10 +42,11 @@ numbers()
 		"$BOX_MAC" 2>&1)
 }
 
-# served UNKNOWN: the web server is behind the service from now on; only then.
+# served UNKNOWN, or ARGUMENTS: the web server is behind the service from now on; only then.
 served()
 {
-	splice web 80 unknown "$1"
+	[ $# -gt 1 ] || set -- unknown "$1"
+	splice web 80 "$@"
 }
 
 # slowly: what begins now is under way for a quarter of a minute, unless quickly comes.
@@ -217,31 +218,41 @@ no_flows()
 	[ "$(box cookiebox -j show | jq .status.flow_cache.pinned)" = 0 ]
 }
 
-# Spliced, forgotten without a word to the ends, and met again by a box that knows nothing.
+# forgotten PORT ARGUMENTS: spliced, forgotten without a word to the ends, and met again by a box that
+# knows nothing, with a service of these.
 forgotten()
 {
+	local port=$1 how="forgotten, ${*:2}"
+	shift
 	box cookiebox service del web
 	splice web 80
-	held 3 34000
+	held 3 "$port"
 	box tc qdisc replace dev b0 root netem loss 100%
 	box tc qdisc replace dev b1 root netem loss 100%
 	box cookiebox cache flush --pinned >"$TMPDIR/flush"
-	check "forgotten: no flow is left" wait_for 10 no_flows
-	check "forgotten: the module goes" wait_for 10 unload_module
+	check "$how: no flow is left" wait_for 10 no_flows
+	check "$how: the module goes" wait_for 10 unload_module
 	box tc qdisc del dev b0 root
 	box tc qdisc del dev b1 root
-	check_equal "forgotten: the server has its connections" 3 \
+	check_equal "$how: the server has its connections" 3 \
 		"$(server ss -Htn state established 'sport = :80' | wc -l)"
 	load_module
 	may_speak_first 2
-	served reset
-	tell ask
-	check_equal "forgotten: the clients get nothing" "answered 0" "$LINE"
-	check "forgotten: the server is told" wait_for 10 none_at_server
-	check_equal "forgotten: so are the clients" "" "$(client ss -Htn state established 'dport = :80')"
-	check_equal "forgotten: none was adopted" 0 "$(in_state adopted 80)"
-	check "forgotten: a new page" fetch
+	served "$@"
+	both_told "$how"
 	let_go
+}
+
+# both_told NAME: neither end is left half-open when the client speaks.
+both_told()
+{
+	tell ask
+	check_equal "$1: the clients get nothing" "answered 0" "$LINE"
+	check "$1: the server is told" wait_for 10 none_at_server
+	check_equal "$1: so are the clients" "" "$(client ss -Htn state established 'dport = :80')"
+	check_equal "$1: none was adopted" 0 "$(in_state adopted 80)"
+	grew "$1: counted" unknown_reset 0 3
+	check "$1: a new page" fetch
 }
 
 none_at_server()
@@ -261,5 +272,6 @@ late
 client tc qdisc del dev c0 root && box tc qdisc del dev b0 root
 server_first drop
 server_first reset
-forgotten
+forgotten 34000 unknown reset
+forgotten 34100 invalid reset
 finish

@@ -6,6 +6,7 @@
 """
 
 import os
+import subprocess
 import sys
 import time
 
@@ -17,6 +18,13 @@ from tcpwire import MASK, before  # noqa: E402
 
 CASES = tcpscript.Cases()
 SHUFFLED = (4, 2, 9, 1, 0, 8, 6, 3, 7, 5)
+ALONE = {1: "timestamps"}       # of cases that read a counter, which no other adds to
+
+
+def counted(reason):
+    lines = subprocess.run(["cookiebox", "stats"], capture_output=True, text=True,
+                           check=False).stdout.split("\n")
+    return sum(int(words[3]) for words in map(str.split, lines) if words[1:2] == [reason])
 
 
 @CASES.named("a connection")
@@ -160,9 +168,9 @@ def early_fin(side):
     server.wait_acked()
 
 
-def until_complete(side, first, sent):
+def until_complete(side, first, sent, pieces=10):
     """The client sends again what the server has not got, as it would by its timer."""
-    client, server, size = side.client, side.server, len(sent) // 10
+    client, server, size = side.client, side.server, len(sent) // pieces
     for _ in range(40):
         server.drain()
         if len(server.data) == len(sent):
@@ -191,6 +199,30 @@ def flight(side):
     if side.engaged:
         server.answer()
     until_complete(side, first, b"".join(sent))
+    side.exchange()
+
+
+@CASES.named("a first flight of more than is held", ALONE)
+def long_flight(side):
+    """16 KiB of segments are; the rest is lost, and comes again as anything that is lost."""
+    client, server = side.client, side.server
+    side.ask()
+    if not side.engaged:
+        server.answer()
+        client.wait_synack()
+        client.send("A")
+    was, first = counted("held_full"), client.next
+    sent = [bytes([65 + i]) * 1200 for i in range(20)]
+    for data in sent:
+        client.send("A", data)
+    if side.engaged:
+        lost = counted("held_full") - was
+        side.must(f"{lost} of 20 found no room", lost in (7, 8))
+        server.answer()
+        server.wait_data(1200 * (20 - lost))
+        server.drain()
+        side.must("the server got more", len(server.data) == 1200 * (20 - lost))
+    until_complete(side, first, b"".join(sent), 20)
     side.exchange()
 
 
@@ -288,6 +320,27 @@ def abandoned(side):
     side.must("the client hears of it", not client.data)
     opened = [s for s in server.seen if s.bare and not s.has("R") and not before(s.ack, server.next)]
     side.must("the server has a connection", not opened)
+
+
+@CASES.named("a RST of another number, while the server is asked and later", ALONE)
+def guessed(side):
+    """RFC 5961 3.2: outside of the window it is of no use to anybody."""
+    client, server = side.client, side.server
+    side.ask()
+    was = counted("rst_outside")
+    for far in (1000, -1000, 0x40000000):
+        client.send("R", seq=client.next + far & MASK)
+    side.settle()
+    client.send("R", seq=client.next + 0x40000000 & MASK)
+    server.send("R", seq=server.next + 0x40000000 & MASK)
+    server.drain()
+    client.drain()
+    if side.engaged:
+        side.must("it got through", not server.resets and not client.resets)
+        found = counted("rst_outside") - was
+        side.must(f"{found} of 5 counted", found == 5)
+    client.resets = server.resets = 0
+    side.exchange()
 
 
 if __name__ == "__main__":

@@ -57,10 +57,32 @@ closed_port()
 	finding problem "shut: $SERVER port 81 does not let this host connect: Connection refused"
 	status_is "a closed port" 3
 	client curl -s -m 5 "http://$URLHOST:81/"
-	wait_for 5 dead_server || note "$(box cookiebox show servers)"
+	check "show servers: it is dead" wait_for 5 dead_server
+	before=$(counted shut server_dead)
+	check_fails "a client is refused by the server itself" client curl -s -m 5 "http://$URLHOST:81/"
+	check "the box does not answer for it" [ "$(counted shut server_dead)" -gt "$before" ]
 	verify shut
 	finding note "shut: 1 server was refused or silent.*the last is $SERVER port 81"
 	box cookiebox service del shut
+}
+
+# counted SERVICE REASON [done|observed]
+counted()
+{
+	box cookiebox -j stats "$1" | jq --arg r "$2" --arg c "${3:-done}" '[.. | .[$c]?[$r]? // 0] | add'
+}
+
+# Nothing is done, and what would have been is counted.
+observed()
+{
+	local answered seen
+
+	box cookiebox service set web engage observe
+	answered=$(counted web syn_answered) seen=$(counted web syn_answered observed)
+	check "observe: a page, from the server itself" client curl -s -o /dev/null -m 5 "http://$URLHOST/"
+	check_equal "observe: nothing is answered" "$answered" "$(counted web syn_answered)"
+	check_equal "observe: what would be is told" $((seen + 1)) "$(counted web syn_answered observed)"
+	box cookiebox service set web engage always
 }
 
 dead_server()
@@ -116,4 +138,5 @@ healthy
 no_forwarding
 closed_port
 in_use
+observed
 finish

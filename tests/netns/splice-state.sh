@@ -3,19 +3,19 @@
 # runs: vm uml-debug-long
 # check: 6.12/6
 # families: 4 6
-# timeout: 240
+# timeout: 300
 #
-# What a box remembers of the connections that it has spliced, and when that ends: clients that are there
-# and never speak, flush and drain, services and module that go while connections are there, an end, a
-# device or a namespace that is pulled away.
+# What a box remembers of the connections that it has spliced, what bounds that, and when it ends: clients
+# that are there and never speak, each limit on its own, flush and drain, services and module that go while
+# connections are there, an end, a device or a namespace that is pulled away.
 #
-#   curl, wrk, raw clients at c0 ── b0  box  b1 ── s0: nginx; 10.4.0.9, fd04::9: nobody
+#   curl, wrk, raw clients at c0 ── b0  box  b1 ── s0: nginx; 10.4.0.0/24, fd04::/120: nobody
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/traffic.sh"
 . "$(dirname "$0")/../lib/flood.sh"
 . "$(dirname "$0")/../lib/gateway.sh"
 
-[ "$FAMILY" = 6 ] && NOBODY=fd04::9 || NOBODY=10.4.0.9
+[ "$FAMILY" = 6 ] && NOBODY=fd04:: || NOBODY=10.4.0.
 SILENT=$((${LONG:-0} ? 10000 : 3000))
 
 # flows NAME: that number of the box' flow cache.
@@ -51,34 +51,187 @@ sockets()
 	server ss -Htn state established "sport = :80" | wc -l
 }
 
-# silent_clients COUNT: real ones, of ten networks, at a server that says nothing.
+# limit NAME=VALUE...
+limit()
+{
+	box sysctl -qw "${@/#/net.cookiebox.splice_}" || die "no such limit"
+}
+
+# network N: a source prefix of its own (/24, /64), up to the host.
+network()
+{
+	[ "$FAMILY" = 4 ] && echo "10.1.$1." || echo "fd01:0:0:$1::"
+}
+
+# nobody_there: servers that say nothing.
+nobody_there()
+{
+	local nets=${NOBODY}0/24
+	[ "$FAMILY" = 4 ] || nets=${NOBODY}/120
+	box ip "-$FAMILY" route replace "$([ "$FAMILY" = 4 ] && echo 10.1.0.0/16 || echo fd01::/48)" via "$CLIENT"
+	box cookiebox service add nobody addr "$nets" port 80 mode splice || die "service add"
+}
+
+forget_nobody()
+{
+	box cookiebox cache flush --pinned service nobody >/dev/null
+	wait_for 5 at_most waiting 0 || die "somebody waits"
+}
+
+# silent_from NETWORK COUNT SERVER [DESCRIPTION]: real clients, at one of them.
+silent_from()
+{
+	yes "${4:-do=open}" | head -n "$2" | RAW_BASE=$(network "$1")1 \
+		RAW_DEFAULTS="dst=$NOBODY$3 dport=80 end=keep wait=3" raw -q -b 500 >"$TMPDIR/silent"
+}
+
+# silent_clients COUNT: of ten networks.
 silent_clients()
 {
-	local net base
+	local net
 	for net in {1..10}; do
-		base=10.1.$net.1
-		[ "$FAMILY" = 4 ] || base=fd01:0:0:0:$net::1
-		yes "do=open" | head -n $(($1 / 10)) |
-			RAW_BASE=$base RAW_DEFAULTS="dst=$NOBODY dport=80 end=keep wait=2" raw -q -b 500 \
-			>"$TMPDIR/silent"
+		silent_from "$net" $(($1 / 10)) 9
 	done
 }
 
-# They are kept apart from the others, and lock nobody out.
+# They are kept apart from the others, lock nobody out, and are given up after a while.
 silence()
 {
-	local asked max
-	max=$(box sysctl -n net.cookiebox.splice_waiting_max)
-	box cookiebox service add nobody addr "$NOBODY" port 80 mode splice
-	asked=$(stat_of syn_answered)
+	local asked silent waited began
+	nobody_there
+	asked=$(stat_of syn_answered) silent=$(stat_of server_silent) began=$SECONDS
 	silent_clients $SILENT &
 	wait_for 60 grown_by syn_answered "$asked" $((SILENT / 2)) || die "the silent clients do not come"
 	check "while they come: a page" fetch
 	wait $!
-	check "no more of them wait than may" at_most waiting "$max"
+	waited=$(flows waiting)
+	check "no more of them wait than may for one server" \
+		test "$waited" -le "$(box sysctl -n net.cookiebox.splice_server_max)"
 	check_equal "behind them: 20 of 20 pages" 20 "$(fetch_many 20)"
 	check "none waits for ever" wait_for 90 at_most waiting 0
+	check "but half a minute" test $((SECONDS - began)) -ge 31
+	check "each was given up by itself" grown_by server_silent "$silent" "$waited"
+	check_equal "none gave way" 0 "$(stat_of splice_evicted)"
 	box cookiebox service del nobody
+}
+
+# waiting_from NETWORK
+waiting_from()
+{
+	box cookiebox -j cache show src "$(network "$1")0/$PREFIX" |
+		jq '[.[] | select(.state == "waiting")] | length'
+}
+
+# goes_on WHAT: connections that are open are never given up for others, and new ones come.
+goes_on()
+{
+	tell ask
+	check_equal "$1: open connections go on" "answered 3" "$LINE"
+	check_equal "$1: 5 of 5 pages" 5 "$(fetch_many 5)"
+}
+
+# Flows that wait: of one server, of one prefix, of all.
+waiting_limits()
+{
+	local capped evicted
+	capped=$(stat_of splice_cap) evicted=$(stat_of splice_evicted)
+	limit server_max=10
+	silent_from 1 8 1
+	silent_from 2 8 1
+	check_equal "splice_server_max: so many wait for a server" 10 "$(flows waiting)"
+	check "splice_server_max: the others are counted" grown_by splice_cap "$capped" 6
+	silent_from 1 8 2
+	check_equal "splice_server_max: another has room" 18 "$(flows waiting)"
+	goes_on splice_server_max
+	forget_nobody
+
+	capped=$(stat_of splice_cap)
+	limit server_max=2048 prefix_max=5
+	silent_from 1 8 3
+	check_equal "splice_prefix_max: so many of a prefix" 5 "$(flows waiting)"
+	check "splice_prefix_max: the others are counted" grown_by splice_cap "$capped" 3
+	silent_from 2 8 3
+	check_equal "splice_prefix_max: and of the next" "5 5" "$(waiting_from 1) $(waiting_from 2)"
+	goes_on splice_prefix_max
+	check_equal "neither sacrifices what waits" "$evicted" "$(stat_of splice_evicted)"
+	forget_nobody
+
+	limit prefix_max=256 waiting_max=15
+	silent_from 1 10 4
+	silent_from 2 10 4
+	silent_from 3 10 4
+	check_equal "splice_waiting_max: so many wait, and the oldest gave way" "0 5 10" \
+		"$(waiting_from 1) $(waiting_from 2) $(waiting_from 3)"
+	check_equal "splice_waiting_max: they are counted" $((evicted + 15)) "$(stat_of splice_evicted)"
+	goes_on splice_waiting_max
+	limit waiting_max=4096
+	forget_nobody
+}
+
+# All flows: what is closing gives way, what is open does not, and who comes in vain comes again.
+full()
+{
+	local full curl
+	wait_for 10 at_most pinned 3 || die "none is gone"
+	full=$(stat_of splice_full)
+	limit max=3
+	client curl -sS --fail --max-time 20 -o /dev/null "http://$URLHOST/page" &
+	curl=$!
+	check "splice_max: one too many is counted" wait_for 10 grown_by splice_full "$full" 1
+	tell ask
+	check_equal "splice_max: open connections go on" "answered 3" "$LINE"
+	check_equal "splice_max: there are no more" 3 "$(flows pinned)"
+	limit max=4
+	wait $curl
+	check_equal "splice_max: whoever came in vain is served when there is room" 0 $?
+	goes_on "splice_max, one may come"
+	check "splice_max: one that closes gives way" at_most pinned 4
+	limit max=65536
+}
+
+# What clients say before their server has answered: a little of it is kept.
+early()
+{
+	local held dropped
+	path_delay server 200
+	held=$(stat_of held) dropped=$(stat_of held_full)
+	check "early: a page" fetch
+	check "early: its request is held" grown_by held "$held" 1
+	check_equal "early: and not dropped" "$dropped" "$(stat_of held_full)"
+	limit held_bytes=0
+	held=$(stat_of held)
+	check "splice_held_bytes 0: a page" fetch
+	check "splice_held_bytes 0: its request came again" grown_by held_full "$dropped" 1
+	check_equal "splice_held_bytes 0: nothing is held" "$held" "$(stat_of held)"
+	server tc qdisc del dev s0 root
+	box tc qdisc del dev b1 root
+
+	limit held_bytes=4096
+	dropped=$(stat_of held_full)
+	silent_from 1 10 5 do=get
+	check "splice_held_bytes: some requests are held" grown_by held "$held" 1
+	check_fails "splice_held_bytes: not all" grown_by held "$held" 9
+	check "splice_held_bytes: the others are dropped" grown_by held_full "$dropped" 2
+	forget_nobody
+	held=$(stat_of held)
+	silent_from 1 1 6 do=get
+	check "splice_held_bytes: there is room again" grown_by held "$held" 1
+	limit held_bytes=4194304
+	forget_nobody
+}
+
+limits()
+{
+	box cookiebox cache flush --pinned >/dev/null
+	limit linger_seconds=1
+	nobody_there
+	held 3 33600
+	waiting_limits
+	full
+	early
+	box cookiebox service del nobody
+	let_go
+	limit linger_seconds=60
 }
 
 grown_by()
@@ -103,18 +256,38 @@ service_goes()
 flushed()
 {
 	held 5 33100
-	check_fails "the module stays while flows are pinned" unload_module
+	check_match "the module stays while flows are pinned" 'cookiebox.* in use' "$(unload_module 2>&1)"
+	check_equal "and says how many" "$(flows pinned)" "$(lsmod | awk '$1 == "cookiebox" { print $3 }')"
 	check_equal "the flow cache has them" 5 "$(open_flows)"
 	check "flush --pinned" box cookiebox cache flush --pinned
-	tell ended 3
-	check_equal "flushed: the clients are reset" "reset 5 closed 0" "$LINE"
+	tell ended 1
+	check_equal "flushed: the clients are reset within a second" "reset 5 closed 0" "$LINE"
 	check_equal "flushed: so is the server" 0 "$(sockets)"
-	check "flushed: no flow is left" wait_for 5 no_flows
+	check "flushed: no flow is left" wait_for 3 no_flows
 	let_go
 	check "flushed: the next one works" fetch
 	box cookiebox cache flush --pinned >/dev/null
 	check "then the module can go" wait_for 5 unload_module
 	load_module
+	go spliced
+}
+
+# Without --now they are waited for.
+drained_slowly()
+{
+	local drain
+	limit linger_seconds=1
+	held 3 33150
+	box cookiebox service drain web >"$TMPDIR/drained" 2>&1 &
+	drain=$!
+	check "drain: how many are left" wait_for 10 grep -q '^[34] left' "$TMPDIR/drained"
+	tell ask
+	check_equal "drain: connections go on" "answered 3" "$LINE"
+	check "drain: it waits" kill -0 $drain
+	let_go
+	wait $drain
+	check_equal "drain: it ends with the last" "0 0 left" "$? $(tail -n 1 "$TMPDIR/drained")"
+	limit linger_seconds=60
 	go spliced
 }
 
@@ -220,8 +393,10 @@ can_splice || { check "plain: a page" fetch; finish; }
 go spliced
 check "a page" fetch
 silence
+limits
 service_goes
 flushed
+drained_slowly
 drained
 half_open
 under_traffic
