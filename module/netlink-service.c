@@ -240,8 +240,8 @@ static int check_syncookies(struct request *r, bool added)
 	     r->spec.engage != COOKIEBOX_ENGAGE_AUTO) ||
 	    READ_ONCE(r->net->ipv4.sysctl_tcp_syncookies))
 		return 0;
-	NL_SET_ERR_MSG_ATTR(r->extack, why, "net.ipv4.tcp_syncookies is 0: "
-			    "mode local needs 1 or 2, or use engage observe");
+	refuse(r->extack, why,
+	       "net.ipv4.tcp_syncookies is 0: mode local needs 1 or 2, or use engage observe");
 	return -EOPNOTSUPP;
 }
 
