@@ -83,18 +83,18 @@ under_load()
 	check_equal "not one segment was dropped" "$before" "$(drops)"
 }
 
-# old_cookies SECONDS: cookies of epochs of 8 s are held for 7.5 s, and the length is set meanwhile.
+# old_cookies SECONDS: cookies of epochs of 10 s are held for 8.5 s, and the length is set meanwhile.
 old_cookies()
 {
 	local held
-	server sysctl -qw net.cookiebox.epoch_seconds=8
+	server sysctl -qw net.cookiebox.epoch_seconds=10
 	key_rotate --now	# an epoch of that length begins
-	printf '%s\n' "$TS hold=7.5" "$PLAIN hold=7.5" | raw -R 6000 -r 20 -t 1 >"$TMPDIR/held" &
+	printf '%s\n' "$TS hold=8.5" "$PLAIN hold=8.5" | raw -R 6000 -r 20 -t 1 >"$TMPDIR/held" &
 	held=$!
 	pause 1.5
 	server sysctl -qw "net.cookiebox.epoch_seconds=$1"
 	wait $held
-	results_are "epochs of $1 s instead of 8 s: old cookies open" ok "$TMPDIR/held"
+	results_are "epochs of $1 s instead of 10 s: old cookies open" ok "$TMPDIR/held"
 }
 
 plan
