@@ -36,6 +36,13 @@ near()
 	[ $((10 * $2)) -ge $((9 * $1)) ] && [ $((10 * $2)) -le $((11 * $1)) ]
 }
 
+# between LEAST MOST GOT: within a tenth of what lies between.
+between()
+{
+	note "the server has $1 and had $2, the box counts $3"
+	[ $((10 * $3)) -ge $((9 * $1)) ] && [ $((10 * $3)) -le $((11 * $2)) ]
+}
+
 is()
 {
 	[ "$(of_service "$1")" = "$2" ]
@@ -66,8 +73,8 @@ counted()
 	check "half-open, within a tenth of the truth" near "$truth" "$(of_service half_open)"
 	check_equal "ACKs that complete nothing" 100 "$(box python3 -B "$TOP/tests/netns/splice-auto.py" \
 		"$FAMILY" "$SERVER_MAC" "$SERVER" 100)"
-	truth=$(server_half_open)
-	check "they take nothing out" near "$truth" "$(of_service half_open)"
+	# The server may have begun to forget; the box does so a little later.
+	check "they take nothing out" between "$(server_half_open)" "$truth" "$(of_service half_open)"
 	check_equal "calm: nothing is answered" 0 "$(stat_of syn_answered)"
 	check_equal "calm: nothing is spliced" 0 "$(stat_of spliced)"
 	check_equal "calm: not engaged" false "$(of_service engaged)"
