@@ -213,7 +213,7 @@ void showconf_complete(int argc, char **argv)
 }
 
 /* Files are the shell's to offer: see the last line of the completion script. */
-static void complete_change(int argc, char **argv)
+void change_complete(int argc, char **argv)
 {
 	bool option = false, file = false;
 	int i;
@@ -233,14 +233,4 @@ static void complete_change(int argc, char **argv)
 		puts("-n\n--confirm");
 	if (!file)
 		puts("FILE");
-}
-
-void setconf_complete(int argc, char **argv)
-{
-	complete_change(argc, argv);
-}
-
-void syncconf_complete(int argc, char **argv)
-{
-	complete_change(argc, argv);
 }

@@ -61,12 +61,12 @@ static const struct verb top_verbs[] = {
 	  "Lines are those of cookiebox.conf(5): service add ..., sysctl NAME VALUE, and\n"
 	  "key restore FILE or key set FILE [clock local|wall]. Services that are not named\n"
 	  "go; a sysctl or a master that is not named stays. All changes, or none.\n",
-	  .run = setconf_run, .complete = setconf_complete, .more_help = sysctl_help },
+	  .run = setconf_run, .complete = change_complete, .more_help = sysctl_help },
 	{ "syncconf", "[-n|--confirm SECONDS] FILE", "the same for a file that changed",
 	  "  -n                  only show what would change, as commands\n"
 	  "  --confirm SECONDS   unless cookiebox confirm follows in time, all is put back\n"
 	  "Services that are the same are not touched, and no connection is interrupted.\n",
-	  .run = syncconf_run, .complete = syncconf_complete },
+	  .run = syncconf_run, .complete = change_complete },
 	{ "confirm", "", "keep what setconf or syncconf --confirm has changed", .run = confirm_run },
 	{ "stop", "[SECONDS]", "let go of all services, handshakes in flight first",
 	  "Services of mode local seal no more at once, attacked or not (they have engage observe);\n"

@@ -54,9 +54,8 @@ extern const struct verb cache_verbs[];		/* cache.c */
 int showconf_run(int argc, char **argv);	/* config.c */
 void showconf_complete(int argc, char **argv);
 int setconf_run(int argc, char **argv);
-void setconf_complete(int argc, char **argv);
+void change_complete(int argc, char **argv);	/* of both */
 int syncconf_run(int argc, char **argv);
-void syncconf_complete(int argc, char **argv);
 int confirm_run(int argc, char **argv);		/* confirm.c */
 int stop_run(int argc, char **argv);		/* stop.c */
 

@@ -132,10 +132,16 @@ finish()
 
 # --- Waiting --------------------------------------------------------------------------------
 
+# silence: LIB_SILENCE is a descriptor that never has anything to read, nor an end.
+silence()
+{
+	[ -n "$LIB_SILENCE" ] || exec {LIB_SILENCE}<> <(:)
+}
+
 # pause SECONDS: as sleep, without a process.
 pause()
 {
-	[ -n "$LIB_SILENCE" ] || exec {LIB_SILENCE}<> <(:)
+	silence
 	read -r -t "$1" -u "$LIB_SILENCE"
 	return 0
 }

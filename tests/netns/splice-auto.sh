@@ -29,18 +29,17 @@ of_service()
 	box cookiebox -j service show web | jq ".[0].$1"
 }
 
-# near WANT GOT: within a tenth.
-near()
-{
-	note "the server has $1, the box counts $2"
-	[ $((10 * $2)) -ge $((9 * $1)) ] && [ $((10 * $2)) -le $((11 * $1)) ]
-}
-
 # between LEAST MOST GOT: within a tenth of what lies between.
 between()
 {
 	note "the server has $1 and had $2, the box counts $3"
 	[ $((10 * $3)) -ge $((9 * $1)) ] && [ $((10 * $3)) -le $((11 * $2)) ]
+}
+
+# near WANT GOT: within a tenth.
+near()
+{
+	between "$1" "$1" "$2"
 }
 
 is()

@@ -27,6 +27,15 @@ def counted(reason):
     return sum(int(words[3]) for words in map(str.split, lines) if words[1:2] == [reason])
 
 
+def may_send(side):
+    """Until the client may send, and a box has yet to hear of the server."""
+    side.ask()
+    if not side.engaged:
+        side.server.answer()
+        side.client.wait_synack()
+        side.client.send("A")
+
+
 @CASES.named("a connection")
 def plain(side):
     side.open()
@@ -107,11 +116,7 @@ def small_window(side):
 def early(side):
     """Held, and not sent again by the client."""
     client, server = side.client, side.server
-    side.ask()
-    if not side.engaged:
-        server.answer()
-        client.wait_synack()
-        client.send("A")
+    may_send(side)
     data = [bytes([65 + i]) * 300 for i in range(5)]
     for piece in data:
         client.send("PA", piece)
@@ -149,11 +154,7 @@ def first_data(side):
 @CASES.named("data and FIN before the server has answered")
 def early_fin(side):
     client, server = side.client, side.server
-    side.ask()
-    if not side.engaged:
-        server.answer()
-        client.wait_synack()
-        client.send("A")
+    may_send(side)
     client.send("PA", b"all I say")
     client.send("FA")
     if side.engaged:
@@ -187,11 +188,7 @@ def flight(side):
     """The server answers when all ten have been sent. RFC 9293 3.10.7.4: what comes out of order is
     kept or sent again; never a reset."""
     client, server = side.client, side.server
-    side.ask()
-    if not side.engaged:
-        server.answer()
-        client.wait_synack()
-        client.send("A")
+    may_send(side)
     size, first = 1200, client.next
     sent = [bytes([65 + i]) * size for i in range(10)]
     frames = [client.make("A", data) for data in sent]
@@ -206,11 +203,7 @@ def flight(side):
 def long_flight(side):
     """16 KiB of segments are; the rest is lost, and comes again as anything that is lost."""
     client, server = side.client, side.server
-    side.ask()
-    if not side.engaged:
-        server.answer()
-        client.wait_synack()
-        client.send("A")
+    may_send(side)
     was, first = counted("held_full"), client.next
     sent = [bytes([65 + i]) * 1200 for i in range(20)]
     for data in sent:
