@@ -132,8 +132,8 @@ finish()
 
 # --- Waiting --------------------------------------------------------------------------------
 
-# silence: LIB_SILENCE is a descriptor that never has anything to read, nor an end.
-silence()
+# silent_input: LIB_SILENCE is a descriptor that never has anything to read, nor an end.
+silent_input()
 {
 	[ -n "$LIB_SILENCE" ] || exec {LIB_SILENCE}<> <(:)
 }
@@ -141,7 +141,7 @@ silence()
 # pause SECONDS: as sleep, without a process.
 pause()
 {
-	silence
+	silent_input
 	read -r -t "$1" -u "$LIB_SILENCE"
 	return 0
 }

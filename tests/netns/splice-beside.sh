@@ -132,7 +132,7 @@ shortcut()
 	box sysctl -qw net.netfilter.nf_conntrack_tcp_loose=1
 	head -c 1200000 /dev/zero | tr '\0' 'd' >"$TMPDIR/www/slow/long"
 	box conntrack -F 2>/dev/null
-	silence
+	silent_input
 	server busybox nc -l -p 2222 <&"$LIB_SILENCE" >/dev/null &
 	wait_for 20 listening server 2222 || die "no nc"
 	{ head -c 100000 /dev/zero; sleep 30; } | client busybox nc "$SERVER" 2222 &
