@@ -6,25 +6,9 @@
 # What README says for a machine that gets new kernels, done in a VM (tests/install/vm starts it,
 # with all that dkms needs on a disk): `make dkms`, load what it built, use it, remove it.
 . "$(dirname "$0")/../lib/lib.sh"
+. "$(dirname "$0")/disk.sh"
 
-DISK=/mnt RELEASE=$(uname -r)
-
-on_disk()
-{
-	unshare --root=$DISK env -i PATH=/usr/sbin:/usr/bin HOME=/root LC_ALL=C "$@"
-}
-
-enter()
-{
-	modprobe -a virtio_blk ext4 && mount /dev/vda $DISK &&
-		mount -t proc proc $DISK/proc && mount -t sysfs sysfs $DISK/sys &&
-		mount --bind /dev $DISK/dev
-}
-
-leave()
-{
-	umount $DISK/dev $DISK/sys $DISK/proc $DISK
-}
+RELEASE=$(uname -r)
 
 status()
 {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm uml-debug
-# check: 6.1/-
+# check: uml-debug/-
 # timeout: 500
 #
 # What a transcript cannot show: no mistake changes anything, 1,000 services,

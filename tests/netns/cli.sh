@@ -1,11 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm uml-debug uml-debug-long
-# check: 6.12/-
+# runs: vm uml-debug
+# check: uml-debug/-
 # timeout: 500
 #
-# The tool against the module: transcripts of every verb in text and JSON (tests/cli/kernel). With
-# KASAN and lockdep, make check runs those in which the module has most to do.
+# The tool against the module: transcripts of every verb in text and JSON (tests/cli/kernel).
 #
 #   namespaces without a network: cookiebox ──netlink── module
 . "$(dirname "$0")/../lib/lib.sh"
@@ -31,6 +30,5 @@ plan
 check_match "without the module: a sentence" 'module is not loaded: modprobe cookiebox' \
 	"$(cookiebox show 2>&1)"
 load_module
-transcripts {service,refusals,key,transaction,monitor}.txt
-[ "$PLATFORM" = uml-debug ] && [ -z "${LONG-}" ] || transcripts {get,stats,conf,examples}.txt
+transcripts {service,refusals,key,transaction,monitor,get,stats,conf,examples}.txt
 finish

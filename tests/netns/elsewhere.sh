@@ -61,11 +61,20 @@ arrives()
 	[ "$(page)" = "$1" ]
 }
 
+# alone WHAT WORD: where the page comes from without cookiebox.
+alone()
+{
+	local name
+	for name in $(server cookiebox service show | awk 'NR > 1 { print $1 }'); do
+		server cookiebox service del "$name"
+	done
+	rmmod cookiebox || die "rmmod"
+	check_equal "$1: without cookiebox, too, it arrives there" "$2" "$(page)"
+}
+
 renew()
 {
 	server nft flush ruleset
-	server cookiebox service del web
-	rmmod cookiebox
 	protect
 }
 
@@ -103,6 +112,7 @@ server nft -f - <<-END || die "no DNAT"
 	}
 END
 taken DNAT inner
+alone DNAT inner
 renew
 
 server nft -f - <<-END || die "no TPROXY"
@@ -115,7 +125,8 @@ server nft -f - <<-END || die "no TPROXY"
 END
 server ip "-$FAMILY" rule add fwmark 1 lookup 100
 server ip "-$FAMILY" route add local default dev lo table 100
-taken "TPROXY" diverted
+taken TPROXY diverted
+alone TPROXY diverted
 renew
 
 ip -n server addr add "$VIP/$PREFIX" dev s0 nodad 2>/dev/null
@@ -128,4 +139,5 @@ before=$(stat_of no_listener)
 check_equal "IPVS of a port that nobody listens on: works" inner "$(page "$URLVIP:8000")"
 grew "IPVS: left to the stack" no_listener "$before" 1
 ipvs_beside
+alone "IPVS beside a listener" inner
 finish

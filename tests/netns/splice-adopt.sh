@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm uml-debug
-# check: 6.12/6
+# check: uml-debug/6
 # families: 4 6
 # timeout: 240
 #
