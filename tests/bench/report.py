@@ -41,7 +41,7 @@ PEERS = {
     "gw-splice": ("cookiebox, mode splice", ON_GATEWAY),
     "many": ("cookiebox, 10,000 services", ("syn",)),
 }
-OURS = ("route", "reflect")
+OURS = ("route", "reflect", "gw-splice")
 # What cookiebox adds to a segment that passes, and over which row of no defence.
 EXTRAS = {"later": "later", "data": "data", "other": "later", "icmp": "icmp"}
 # A socket's memory comes from a new page now and then, and that counts.

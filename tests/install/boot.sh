@@ -76,6 +76,7 @@ check_fails "a reload of nonsense fails" inside systemctl reload cookiebox
 check_equal "and changes nothing" "web api " "$(services)"
 check_match "the journal of the unit has the line" 'line 1: mode "nonsense" is unknown' \
 	"$(cat "$TMPDIR/console"; inside journalctl -u cookiebox 2>/dev/null)"
+rm -f $DISK/var/lib/cookiebox/key		# reload has saved it, too
 check "stop" inside systemctl stop cookiebox
 check_equal "nothing is protected" "" "$(services)"
 check_equal "the master is saved, for root only" "600 root" \
