@@ -39,7 +39,8 @@ static inline bool cb_adopt_early(const struct cb_ctx *ctx, u64 since_ms)
 static inline bool cb_adopt_may(const struct cb_ctx *ctx)
 {
 	return ctx->svc->spec.unknown != COOKIEBOX_UNKNOWN_PASS &&
-	       (READ_ONCE(ctx->cbn->flows->n.entries) ||
+	       ((READ_ONCE(ctx->cbn->flows->n.entries) &&
+		 cb_flow_has_place(ctx->cbn->flows, &ctx->seg.tuple)) ||
 		cb_adopt_early(ctx, ctx->svc->since_ms)) &&
 	       cb_adopts(&ctx->svc->spec);
 }

@@ -58,6 +58,27 @@ const struct rhashtable_params cb_flow_params = {
 	.automatic_shrinking = true,
 };
 
+static u16 *place_of(const struct cb_flows *flows, const struct cb_flow *flow)
+{
+	return flows->places + cb_flow_place(&flow->key.saddr, flow->key.sport, flow->key.dport);
+}
+
+static void take_place(struct cb_flows *flows, const struct cb_flow *flow)
+{
+	u16 *n = place_of(flows, flow);
+
+	if (*n != U16_MAX)
+		WRITE_ONCE(*n, *n + 1);
+}
+
+static void leave_place(struct cb_flows *flows, const struct cb_flow *flow)
+{
+	u16 *n = place_of(flows, flow);
+
+	if (*n != U16_MAX)
+		WRITE_ONCE(*n, *n - 1);
+}
+
 void cb_flow_key_of(struct cb_flow_key *key, const struct cb_tuple *tuple)
 {
 	*key = (struct cb_flow_key){
@@ -129,6 +150,8 @@ void cb_flow_take_out(struct cb_flows *flows, struct cb_flow *flow)
 	list_del(&flow->order);
 	flow->gone = 1;
 	flows->n.entries--;
+	if (cb_flow_is_older(flow))
+		leave_place(flows, flow);
 }
 
 static bool make_room(struct cb_flows *flows, u64 limit)
@@ -194,6 +217,8 @@ static bool put_in(struct cb_flows *flows, u64 limit, struct cb_flow *flow)
 		if (!other) {
 			list_add(&flow->order, &flows->order);
 			flows->n.entries++;
+			if (cb_flow_is_older(flow))
+				take_place(flows, flow);
 			done = true;
 		} else if (!IS_ERR(other)) {	/* another CPU was first */
 			done = renew(flows, other, &flow->facts, flow->again);
@@ -264,34 +289,6 @@ bool cb_flow_add_older(struct cb_flows *flows, u64 limit, const struct cb_tuple 
 	return add(flows, limit, tuple, facts, acked);
 }
 
-bool cb_flow_pin(struct cb_flows *flows, struct cb_flow *flow)
-{
-	bool there;
-
-	spin_lock_bh(&flows->lock);
-	there = !flow->gone;
-	if (there && !flow->pinned) {
-		flow->pinned = 1;
-		list_move(&flow->order, &flows->pinned);
-		flows->n.entries--;
-		flows->n.pinned++;
-	}
-	spin_unlock_bh(&flows->lock);
-	return there;
-}
-
-void cb_flow_unpin(struct cb_flows *flows, struct cb_flow *flow)
-{
-	spin_lock_bh(&flows->lock);
-	if (flow->pinned) {
-		flow->pinned = 0;
-		list_move(&flow->order, &flows->order);
-		flows->n.pinned--;
-		flows->n.entries++;
-	}
-	spin_unlock_bh(&flows->lock);
-}
-
 struct cb_flow *cb_flow_insert_pinned(struct cb_flows *flows, struct cb_flow *flow,
 				      struct list_head *list)
 {
@@ -310,6 +307,7 @@ struct cb_flow *cb_flow_insert_pinned(struct cb_flows *flows, struct cb_flow *fl
 	flow->pinned = 1;
 	list_add(&flow->order, list);
 	flows->n.pinned++;
+	take_place(flows, flow);
 	return NULL;
 }
 
@@ -320,6 +318,7 @@ void cb_flow_take_pinned(struct cb_flows *flows, struct cb_flow *flow)
 	list_del(&flow->order);
 	flow->gone = 1;
 	flows->n.pinned--;
+	leave_place(flows, flow);
 }
 
 bool cb_flow_matches(const struct cb_flow *flow, const struct cb_flow_filter *filter)

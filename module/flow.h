@@ -13,6 +13,7 @@
 #ifndef CB_FLOW_H
 #define CB_FLOW_H
 
+#include <linux/hash.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/rhashtable.h>
@@ -101,6 +102,11 @@ struct cb_flows {
 	struct list_head waiting;	/* pinned ones, newest first: splice-flow.c */
 	struct list_head closing;	/* likewise */
 	struct cb_flow_totals n;
+	/* How many flows have each place: spliced ones, and those that are older than their
+	 * service.  A flood's segments, most of which have one that none has, cost no hash.
+	 * NULL until cb_flow_count_places(); written under the lock; U16_MAX stays.
+	 */
+	u16 *places;
 	struct list_head all;		/* flow-shrink.c */
 	bool closed;			/* the namespace goes: nothing is pinned any more */
 };
@@ -124,6 +130,33 @@ struct cb_flows *cb_flows_alloc(void);
 void cb_flows_free(struct cb_flows *flows);
 
 void cb_flow_key_of(struct cb_flow_key *key, const struct cb_tuple *tuple);
+
+#define CB_PLACES		65536u
+
+/* From now on: places of zeros that outlive @flows.  Before the first spliced or older one. */
+static inline void cb_flow_count_places(struct cb_flows *flows, u16 places[CB_PLACES])
+{
+	smp_store_release(&flows->places, places);	/* they are zeros when they are seen */
+}
+
+/* Not keyed: who hits a place on purpose has the table asked, and no more. */
+static inline u32 cb_flow_place(const struct cb_addr *saddr, __be16 sport, __be16 dport)
+{
+	u64 h = (__force u64)(saddr->q[0] ^ saddr->q[1]);
+
+	h ^= (u64)(__force u16)sport << 16 | (__force u16)dport;
+	return (h * GOLDEN_RATIO_64) >> (64 - ilog2(CB_PLACES));
+}
+
+/* May there be a spliced or an older one?  Cheap; false is sure. */
+static inline bool cb_flow_has_place(const struct cb_flows *flows, const struct cb_tuple *tuple)
+{
+	const u16 *places = READ_ONCE(flows->places);
+
+	return places &&
+	       READ_ONCE(places[cb_flow_place(&tuple->saddr, tuple->sport, tuple->dport)]);
+}
+
 /* rcu_read_lock(): valid until unlock; NULL: not known. */
 struct cb_flow *cb_flow_find(struct cb_flows *flows, const struct cb_tuple *tuple);
 
@@ -148,12 +181,6 @@ static inline bool cb_flow_is_older(const struct cb_flow *flow)
 {
 	return READ_ONCE(flow->facts.has) & CB_FLOW_OLDER;
 }
-
-/* Pinned ones stay until they are unpinned; false: it is gone already.  Context as
- * above, with the flow found under the same rcu_read_lock().
- */
-bool cb_flow_pin(struct cb_flows *flows, struct cb_flow *flow);
-void cb_flow_unpin(struct cb_flows *flows, struct cb_flow *flow);
 
 /* A flow that is pinned from the beginning; what was in the cache of its tuple gives way.
  * Under flows->lock.  Return: NULL, another pinned flow of the tuple, or an ERR_PTR.

@@ -179,9 +179,9 @@ static void __net_exit exit_net_state(struct net *net)
 	cb_redeem_exit(cbn);
 	cb_gate_free(cbn->gate);
 	cbn->gate = NULL;
-	cb_splice_freed(cbn);
 	cb_flows_free(cbn->flows);
 	cbn->flows = NULL;
+	cb_splice_freed(cbn);		/* with the places of flows */
 	cb_profiles_exit(cbn);
 	mutex_destroy(&cbn->lock);
 }

@@ -27,45 +27,12 @@
 
 static struct kmem_cache *cache __read_mostly;
 
-/* Not keyed: who hits a place on purpose has the table asked, and no more. */
-static u32 place(const struct cb_addr *saddr, __be16 sport, __be16 dport)
-{
-	u64 h = (__force u64)(saddr->q[0] ^ saddr->q[1]);
-
-	h ^= (u64)(__force u16)sport << 16 | (__force u16)dport;
-	return (h * GOLDEN_RATIO_64) >> (64 - CB_PLACES_LOG);
-}
-
-static u16 *place_of(struct cb_splice *sp)
-{
-	const struct cb_flow_key *key = &sp->flow.key;
-
-	return &sp->cbn->splicing->at[place(&key->saddr, key->sport, key->dport)];
-}
-
-static void take_place(struct cb_splice *sp)
-{
-	u16 *n = place_of(sp);
-
-	if (*n != U16_MAX)
-		WRITE_ONCE(*n, *n + 1);
-}
-
-static void leave_place(struct cb_splice *sp)
-{
-	u16 *n = place_of(sp);
-
-	if (*n != U16_MAX)
-		WRITE_ONCE(*n, *n - 1);
-}
-
 struct cb_splice *cb_splice_find(const struct cb_net *cbn, const struct cb_tuple *tuple)
 {
-	const struct cb_splicing *s = READ_ONCE(cbn->splicing);
 	struct cb_flow_key key;
 	struct cb_flow *flow;
 
-	if (!s || !READ_ONCE(s->at[place(&tuple->saddr, tuple->sport, tuple->dport)]))
+	if (!cb_flow_has_place(cbn->flows, tuple))
 		return NULL;
 	cb_flow_key_of(&key, tuple);
 	flow = rhashtable_lookup(&cbn->flows->table, &key, cb_flow_params);
@@ -98,7 +65,6 @@ void cb_splice_take_out(struct cb_flows *flows, struct cb_splice *sp)
 		cb_splice_unaccount(s, sp);
 	}
 	cb_flow_take_pinned(flows, &sp->flow);
-	leave_place(sp);
 }
 
 /* The hooks may have stayed for it alone. */
@@ -227,7 +193,6 @@ static enum cb_reason put_in(struct cb_flows *flows, struct cb_splice *sp, struc
 	other = cb_flow_insert_pinned(flows, &sp->flow, &flows->waiting);
 	if (other)			/* another CPU was first, with the same handshake */
 		return IS_ERR(other) ? CB_R_NO_MEMORY : CB_R_REPEATED;
-	take_place(sp);
 	flows->n.waiting++;
 	cb_splice_cap_add(s, &sp->flow.key);
 	cb_splice_listen(s, sp->flow.key.dport);

@@ -135,6 +135,7 @@ int cb_splice_start(struct cb_net *cbn)
 		if (!s)
 			return -ENOMEM;
 		smp_store_release(&cbn->splicing, s);	/* it is whole when it is seen */
+		cb_flow_count_places(cbn->flows, s->places);
 	}
 	err = cb_profiles_start(cbn);
 	if (err)

@@ -109,7 +109,6 @@ struct cb_splice {
 #define CB_SPLICE_COST	272u	/* 227 in a page of them, and a share of the table: flow.h */
 
 #define CB_CAP_SLOTS	1024u		/* power of 2 */
-#define CB_PLACES_LOG	16u
 
 #define CB_SPLICE_HOOKS (2 * CB_FAMILIES)	/* two a family: splice-net.c */
 
@@ -123,10 +122,7 @@ struct cb_splicing {
 	bool hooked, hooked_forward;	/* written under cb_net->lock */
 	bool tracked;			/* connections are: FORWARD is wanted */
 	hsiphash_key_t key;
-	/* Flows that have this place, so that a flood's segments, which mostly have one
-	 * that no flow has, cost no hash.  Written under flows->lock; U16_MAX stays.
-	 */
-	u16 at[1u << CB_PLACES_LOG];
+	u16 places[CB_PLACES];		/* for cb_flows */
 	/* Under flows->lock. */
 	u32 held;			/* bytes of memory in early segments */
 	u16 cap[2][2][CB_CAP_SLOTS];	/* flows waiting: two counts of each prefix, server */

@@ -19,6 +19,7 @@
 #define WATCHED		(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 
 static struct cb_flows *flows;
+static u16 places[CB_PLACES];
 
 /* flow.c asks for it; no flow is spliced here. */
 void cb_splice_free(struct cb_flow *flow)
@@ -28,7 +29,11 @@ void cb_splice_free(struct cb_flow *flow)
 static int begin(struct kunit *test)
 {
 	flows = cb_flows_alloc();
-	return flows ? 0 : -ENOMEM;
+	if (!flows)
+		return -ENOMEM;
+	memset(places, 0, sizeof(places));
+	cb_flow_count_places(flows, places);
+	return 0;
 }
 
 static void end(struct kunit *test)
@@ -133,18 +138,23 @@ static void older(struct kunit *test)
 
 	rcu_read_lock();
 	KUNIT_EXPECT_TRUE(test, cb_flow_add_older(flows, 10, &t, &facts, 7));
+	KUNIT_EXPECT_TRUE(test, cb_flow_add_older(flows, 10, &t, &facts, 7));
+	KUNIT_EXPECT_TRUE(test, cb_flow_has_place(flows, &t));
 	flow = cb_flow_find(flows, &t);
 	KUNIT_EXPECT_EQ(test, flow->acked, 7u);
 	KUNIT_EXPECT_TRUE(test, add(AF_INET, 1, 10));
+	KUNIT_EXPECT_FALSE(test, cb_flow_has_place(flows, &t));
 	KUNIT_EXPECT_TRUE(test, cb_flow_is_older(flow));
 	KUNIT_EXPECT_FALSE(test, cb_flow_is_older(cb_flow_find(flows, &t)));
 	KUNIT_EXPECT_TRUE(test, cb_flow_add_older(flows, 10, &t, &facts, 8));
 	flow = cb_flow_find(flows, &t);
 	KUNIT_EXPECT_EQ(test, flow->acked, 8u);
 	KUNIT_EXPECT_EQ(test, totals().entries, 1ull);
+	KUNIT_EXPECT_TRUE(test, cb_flow_has_place(flows, &t));
 	cb_flow_forget(flows, flow);
 	cb_flow_forget(flows, flow);
 	KUNIT_EXPECT_PTR_EQ(test, NULL, cb_flow_find(flows, &t));
+	KUNIT_EXPECT_FALSE(test, cb_flow_has_place(flows, &t));
 	rcu_read_unlock();
 	KUNIT_EXPECT_EQ(test, totals().entries, 0ull);
 }
@@ -197,31 +207,41 @@ static void second_chance(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, totals().entries, 100ull);
 }
 
-static bool pin(u32 n, bool pinned)
+/* As the spliced ones are: not of the cache's memory. */
+static bool pin(struct cb_flow *flow, u32 n)
 {
 	struct cb_tuple t = tuple_of(AF_INET, n);
-	struct cb_flow *flow;
-	bool there = false;
+	struct cb_flow *other;
 
-	rcu_read_lock();
-	flow = cb_flow_find(flows, &t);
-	if (flow && pinned)
-		there = cb_flow_pin(flows, flow);
-	else if (flow)
-		cb_flow_unpin(flows, flow);
-	rcu_read_unlock();
-	return there;
+	*flow = (struct cb_flow) {};
+	cb_flow_key_of(&flow->key, &t);
+	spin_lock_bh(&flows->lock);
+	other = cb_flow_insert_pinned(flows, flow, &flows->pinned);
+	spin_unlock_bh(&flows->lock);
+	return !other;
 }
 
+static void unpin(struct cb_flow *flow)
+{
+	spin_lock_bh(&flows->lock);
+	cb_flow_take_pinned(flows, flow);
+	spin_unlock_bh(&flows->lock);
+	synchronize_rcu();
+}
+
+/* It takes the place of what was there of its tuple, gives way to nobody, goes when it is told to. */
 static void pinned(struct kunit *test)
 {
 	const struct cb_flow_filter everything = {};
+	struct cb_tuple t = tuple_of(AF_INET, 0);
+	struct cb_flow flow, other;
 	u32 i;
 
 	for (i = 0; i < 8; i++)
 		add(AF_INET, i, 8);
-	KUNIT_EXPECT_TRUE(test, pin(0, true));
-	KUNIT_EXPECT_TRUE(test, pin(0, true));
+	KUNIT_EXPECT_TRUE(test, pin(&flow, 0));
+	KUNIT_EXPECT_FALSE(test, pin(&other, 0));
+	KUNIT_EXPECT_TRUE(test, cb_flow_has_place(flows, &t));
 	KUNIT_EXPECT_EQ(test, totals().entries, 7ull);
 	KUNIT_EXPECT_EQ(test, totals().pinned, 1ull);
 	for (i = 8; i < 200; i++)
@@ -232,25 +252,10 @@ static void pinned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cb_flow_reclaim(flows, 100), 0ul);
 	cb_flow_trim(flows, 0);
 	KUNIT_EXPECT_TRUE(test, has(AF_INET, 0));
-	pin(0, false);
+	unpin(&flow);
 	KUNIT_EXPECT_EQ(test, totals().pinned, 0ull);
-	KUNIT_EXPECT_EQ(test, cb_flow_flush(flows, &everything), 1ull);
 	KUNIT_EXPECT_FALSE(test, has(AF_INET, 0));
-}
-
-/* What has left cannot be pinned any more. */
-static void pinned_late(struct kunit *test)
-{
-	struct cb_tuple t = tuple_of(AF_INET, 1);
-	struct cb_flow *flow;
-
-	add(AF_INET, 1, 8);
-	rcu_read_lock();
-	flow = cb_flow_find(flows, &t);
-	KUNIT_EXPECT_EQ(test, cb_flow_reclaim(flows, 1), 1ul);
-	KUNIT_EXPECT_FALSE(test, cb_flow_pin(flows, flow));
-	rcu_read_unlock();
-	KUNIT_EXPECT_EQ(test, totals().pinned, 0ull);
+	KUNIT_EXPECT_FALSE(test, cb_flow_has_place(flows, &t));
 }
 
 static void filtered(struct kunit *test)
@@ -407,7 +412,6 @@ static struct kunit_case flow_cases[] = {
 	KUNIT_CASE(lowered),
 	KUNIT_CASE(second_chance),
 	KUNIT_CASE(pinned),
-	KUNIT_CASE(pinned_late),
 	KUNIT_CASE(filtered),
 	KUNIT_CASE(given_up),
 	KUNIT_CASE(walked),
