@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm
+# runs: vm uml-debug
 # check: 6.1/4
 # families: 4 6
 # timeout: 240

@@ -10,6 +10,7 @@
 # errors tell.
 #
 #   client ── c0  b0 ── box ── b1  s0 ── server: raw ends, and a page of 200 kB by nginx
+#                                        i0 ── n0 inner, behind the server as a second router
 . "$(dirname "$0")/../lib/lib.sh"
 . "$(dirname "$0")/../lib/traffic.sh"
 . "$(dirname "$0")/../lib/gateway.sh"
@@ -57,14 +58,59 @@ narrow()
 	box ip link set "$2" mtu 1500
 }
 
+# A host behind the server, which forwards to it over a link that takes 1300.
+further()
+{
+	INNER=10.9.0.2 URLINNER=10.9.0.2
+	[ "$FAMILY" = 4 ] || INNER=fd09::2 URLINNER='[fd09::2]'
+	add_ns inner && add_link server i0 inner n0 && gateway_addresses server i0 9 1 &&
+		gateway_addresses inner n0 9 2 1 || die "no host behind the server"
+	server sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	box ip route add 10.9.0.0/24 via 10.2.0.2
+	box ip route add fd09::/64 via fd02::2
+	ip -n server link set i0 mtu 1300
+	wait_for 5 client busybox ping -c 1 -W 1 "$INNER" || die "nobody behind the server"
+}
+
+# carried: the whole of it arrives there.
+carried()
+{
+	local there
+
+	in_ns inner socat -u "TCP$FAMILY-LISTEN:9000,reuseaddr" CREATE:"$TMPDIR/carried" &
+	there=$!
+	wait_for 20 listening inner 9000 || die "nobody listens behind the server"
+	client timeout 20 socat -u "FILE:$TMPDIR/www/big" "TCP$FAMILY:$URLINNER:9000"
+	wait $there
+	cmp "$TMPDIR/carried" "$TMPDIR/www/big"
+}
+
+# What the box announces is the server's own MSS, and that is too much for the way behind it.
+beyond()
+{
+	local at="$1, MTU of 1300 behind the server" before=0
+
+	forget
+	if [ "$1" = spliced ]; then
+		box cookiebox service add inner addr "$INNER" port 9000 mode splice || die "service add"
+		before=$(stat_of spliced)
+	fi
+	check "$at: an upload" carried		# of a server that is not known yet
+	check "$at: another" carried
+	check_match "$at: the client was told" 'mtu 1300' "$(learned client "$INNER")"
+	[ "$1" = plain ] || check "$at: spliced" test "$(stat_of spliced)" -gt "$before"
+}
+
 plan
 gateway
 through splice-icmp.py
+further		# not before: a server that forwards would send back what is for made-up ones
 start_nginx
 head -c 200000 /dev/urandom >"$TMPDIR/www/big"
 for way in $(ways); do
 	go "$way"
 	narrow "$way" b0
 	narrow "$way" b1
+	beyond "$way"
 done
 finish
