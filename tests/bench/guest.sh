@@ -143,6 +143,7 @@ unload_spliced()
 # begin PEER: everything else is the kernel's default.
 begin()
 {
+	[ ! -d /sys/module/cookiebox ] || return 1	# the peer before has left it
 	case $1 in
 	none)
 		;;
@@ -190,7 +191,7 @@ end()
 	xdp)
 		bpftool net detach xdpgeneric dev cbbench
 		nft flush ruleset ;;
-	route|reflect|many)
+	route|reflect|use-off|many)
 		rmmod cookiebox ;;
 	esac
 }
