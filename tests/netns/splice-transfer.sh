@@ -47,18 +47,41 @@ both_ways()
 	check "$1: an upload" upload
 }
 
+# sent_by DEVICE: how many pieces, of whatever size, the box has sent there.
+sent_by()
+{
+	ip -n box -s -j link show "$1" | jq '.[0].stats64.tx.packets'
+}
+
+# in_pieces NAME single|large: both ways; what is large goes on as it came.
+in_pieces()
+{
+	local down up few=$((BYTES / 1448 / 4))
+	down=$(sent_by b0) up=$(sent_by b1)
+	both_ways "$1"
+	down=$(($(sent_by b0) - down)) up=$(($(sent_by b1) - up))
+	note "$1: pieces down $down, up $up"
+	if [ "$2" = large ]; then
+		check "$1: large ones pass as such" test $down -lt $few -a $up -lt $few
+	else
+		check "$1: each segment by itself" test $down -gt $((4 * few)) -a $up -gt $((4 * few))
+	fi
+}
+
 # A real wire's segments; what ends leave to their cards, in segments of any size; the box merges, too.
 offloads()
 {
-	both_ways "$1, no offload"
+	in_pieces "$1, no offload" single
 	offload ends tx on tso on gso on
 	both_ways "$1, ends offload"
 	offload box gro on
 	offload ends tx off tso off gso on
 	both_ways "$1, the box merges"
 	offload ends tx on tso on
-	both_ways "$1, all offload"
-	offload box gro off
+	both_ways "$1, ends offload, the box merges"
+	offload box tx on tso on gso on
+	in_pieces "$1, all offload" large
+	offload box gro off tx off
 	offload ends tx off
 }
 
