@@ -101,6 +101,36 @@ none_pinned()
 	[ "$(box cookiebox -j show | jq .status.flow_cache.pinned)" = 0 ]
 }
 
+# shown MSS TIMESTAMPS SACK: what the row of the web server says, null what is not known.
+shown()
+{
+	box cookiebox -j show servers | jq -e --arg a "$SERVER" --argjson m "$1" --argjson t "$2" \
+		--argjson s "$3" '.. | objects | select(.addr? == $a and .port == 80) |
+			.mss == $m and .timestamps == $t and .sack == $s' >/dev/null
+}
+
+# answers_with MSS TIMESTAMPS SACK: the server's own settings, 0 or 1; a handshake shows them.
+answers_with()
+{
+	local nets=10.0.0.0/24 via=10.2.0.1
+	[ "$FAMILY" = 4 ] || nets=fd00::/64 via=fd02::1
+	ip -n server "-$FAMILY" route replace "$nets" via "$via" advmss "$1"
+	server sysctl -qw net.ipv4.tcp_timestamps="$2" net.ipv4.tcp_sack="$3"
+	client curl -s -o /dev/null -m 5 "http://$URLHOST/"
+}
+
+# Less is believed at once, a larger MSS after a minute; what is not offered to it a server cannot agree to.
+changes()
+{
+	answers_with 1400 1 1
+	check "show servers: what the server answers with" wait_for 5 shown 1400 true true
+	answers_with 1300 1 0
+	check "it has changed: MSS and SACK are learned again" wait_for 5 shown 1300 true false
+	answers_with 1250 0 0
+	check "it has changed once more: timestamps are" wait_for 5 shown 1250 false false
+	check "and a page" client curl -s -o /dev/null -m 5 "http://$URLHOST/"
+}
+
 in_use()
 {
 	check_equal "show: nothing is spliced" "" "$(box cookiebox show | grep '^spliced')"
@@ -139,4 +169,5 @@ no_forwarding
 closed_port
 in_use
 observed
+changes
 finish
