@@ -40,7 +40,7 @@ static inline bool cb_adopt_may(const struct cb_ctx *ctx)
 {
 	return ctx->svc->spec.unknown != COOKIEBOX_UNKNOWN_PASS &&
 	       ((READ_ONCE(ctx->cbn->flows->n.entries) &&
-		 cb_flow_has_place(ctx->cbn->flows, &ctx->seg.tuple)) ||
+		 cb_flow_may_be_older(ctx->cbn->flows, &ctx->seg.tuple)) ||
 		cb_adopt_early(ctx, ctx->svc->since_ms)) &&
 	       cb_adopts(&ctx->svc->spec);
 }

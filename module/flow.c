@@ -58,24 +58,28 @@ const struct rhashtable_params cb_flow_params = {
 	.automatic_shrinking = true,
 };
 
-static u16 *place_of(const struct cb_flows *flows, const struct cb_flow *flow)
+static u8 *place_of(const struct cb_flows *flows, const struct cb_flow *flow)
 {
-	return flows->places + cb_flow_place(&flow->key.saddr, flow->key.sport, flow->key.dport);
+	const struct cb_flow_key *k = &flow->key;
+	struct cb_flow_place *p = cb_flow_place(flows->places, &k->saddr, k->sport, k->dport);
+
+	return flow->spliced ? &p->spliced : &p->older;
 }
 
+/* Spliced ones and older ones are counted, others are not. */
 static void take_place(struct cb_flows *flows, const struct cb_flow *flow)
 {
-	u16 *n = place_of(flows, flow);
+	u8 *n = place_of(flows, flow);
 
-	if (*n != U16_MAX)
+	if (*n != U8_MAX)
 		WRITE_ONCE(*n, *n + 1);
 }
 
 static void leave_place(struct cb_flows *flows, const struct cb_flow *flow)
 {
-	u16 *n = place_of(flows, flow);
+	u8 *n = place_of(flows, flow);
 
-	if (*n != U16_MAX)
+	if (*n != U8_MAX)
 		WRITE_ONCE(*n, *n - 1);
 }
 

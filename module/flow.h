@@ -94,6 +94,15 @@ struct cb_flow_totals {
 	u64 refused;			/* not made: no memory, or no room but pinned */
 };
 
+/* How many flows have the place: spliced ones, and those that are older than their service.
+ * A flood's segments, most of which have one that none has, cost no hash.  Written under
+ * the lock; U8_MAX stays.
+ */
+struct cb_flow_place {
+	u8 spliced;
+	u8 older;
+};
+
 struct cb_flows {
 	struct rhashtable table;
 	spinlock_t lock;		/* softirq: all below, and what enters and leaves */
@@ -102,11 +111,7 @@ struct cb_flows {
 	struct list_head waiting;	/* pinned ones, newest first: splice-flow.c */
 	struct list_head closing;	/* likewise */
 	struct cb_flow_totals n;
-	/* How many flows have each place: spliced ones, and those that are older than their
-	 * service.  A flood's segments, most of which have one that none has, cost no hash.
-	 * NULL until cb_flow_count_places(); written under the lock; U16_MAX stays.
-	 */
-	u16 *places;
+	struct cb_flow_place *places;	/* NULL until cb_flow_count_places() */
 	struct list_head all;		/* flow-shrink.c */
 	bool closed;			/* the namespace goes: nothing is pinned any more */
 };
@@ -134,27 +139,38 @@ void cb_flow_key_of(struct cb_flow_key *key, const struct cb_tuple *tuple);
 #define CB_PLACES		65536u
 
 /* From now on: places of zeros that outlive @flows.  Before the first spliced or older one. */
-static inline void cb_flow_count_places(struct cb_flows *flows, u16 places[CB_PLACES])
+static inline void cb_flow_count_places(struct cb_flows *flows,
+					struct cb_flow_place places[CB_PLACES])
 {
 	smp_store_release(&flows->places, places);	/* they are zeros when they are seen */
 }
 
 /* Not keyed: who hits a place on purpose has the table asked, and no more. */
-static inline u32 cb_flow_place(const struct cb_addr *saddr, __be16 sport, __be16 dport)
+static inline struct cb_flow_place *cb_flow_place(struct cb_flow_place *places,
+						  const struct cb_addr *saddr,
+						  __be16 sport, __be16 dport)
 {
 	u64 h = (__force u64)(saddr->q[0] ^ saddr->q[1]);
 
 	h ^= (u64)(__force u16)sport << 16 | (__force u16)dport;
-	return (h * GOLDEN_RATIO_64) >> (64 - ilog2(CB_PLACES));
+	return places + ((h * GOLDEN_RATIO_64) >> (64 - ilog2(CB_PLACES)));
 }
 
-/* May there be a spliced or an older one?  Cheap; false is sure. */
-static inline bool cb_flow_has_place(const struct cb_flows *flows, const struct cb_tuple *tuple)
+/* May there be a spliced one?  Cheap; false is sure. */
+static inline bool cb_flow_may_be_spliced(const struct cb_flows *flows, const struct cb_tuple *t)
 {
-	const u16 *places = READ_ONCE(flows->places);
+	struct cb_flow_place *places = READ_ONCE(flows->places);
 
 	return places &&
-	       READ_ONCE(places[cb_flow_place(&tuple->saddr, tuple->sport, tuple->dport)]);
+	       READ_ONCE(cb_flow_place(places, &t->saddr, t->sport, t->dport)->spliced);
+}
+
+/* May there be one that is older than its service?  Likewise. */
+static inline bool cb_flow_may_be_older(const struct cb_flows *flows, const struct cb_tuple *t)
+{
+	struct cb_flow_place *places = READ_ONCE(flows->places);
+
+	return places && READ_ONCE(cb_flow_place(places, &t->saddr, t->sport, t->dport)->older);
 }
 
 /* rcu_read_lock(): valid until unlock; NULL: not known. */

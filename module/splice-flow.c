@@ -32,7 +32,7 @@ struct cb_splice *cb_splice_find(const struct cb_net *cbn, const struct cb_tuple
 	struct cb_flow_key key;
 	struct cb_flow *flow;
 
-	if (!cb_flow_has_place(cbn->flows, tuple))
+	if (!cb_flow_may_be_spliced(cbn->flows, tuple))
 		return NULL;
 	cb_flow_key_of(&key, tuple);
 	flow = rhashtable_lookup(&cbn->flows->table, &key, cb_flow_params);

@@ -122,7 +122,7 @@ struct cb_splicing {
 	bool hooked, hooked_forward;	/* written under cb_net->lock */
 	bool tracked;			/* connections are: FORWARD is wanted */
 	hsiphash_key_t key;
-	u16 places[CB_PLACES];		/* for cb_flows */
+	struct cb_flow_place places[CB_PLACES];		/* for cb_flows */
 	/* Under flows->lock. */
 	u32 held;			/* bytes of memory in early segments */
 	u16 cap[2][2][CB_CAP_SLOTS];	/* flows waiting: two counts of each prefix, server */

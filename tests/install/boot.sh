@@ -50,7 +50,7 @@ active()
 
 services()
 {
-	cookiebox showconf | sed -n 's/^service add \([a-z]*\) .*/\1/p' | tr '\n' ' '
+	(set -o pipefail; cookiebox showconf | sed -n 's/^service add \([a-z]*\) .*/\1/p' | tr '\n' ' ') || echo unknown
 }
 
 master()
@@ -63,7 +63,7 @@ check "the disk" enter
 echo "service add web port 80 mode local" >$DISK/etc/cookiebox.conf
 on_disk systemctl enable cookiebox >/dev/null 2>&1
 boot
-check "systemd boots" wait_for 60 booted
+check "systemd boots" wait_for 150 booted
 check "the module was loaded" test -d /sys/module/cookiebox
 check "the unit is active" wait_for 20 active
 check_equal "what the file says is in force" "web " "$(services)"
@@ -85,7 +85,7 @@ echo "service add web port 80 mode local" >$DISK/etc/cookiebox.conf
 shut_down
 check "it unloads" rmmod cookiebox
 boot
-check "systemd boots again" wait_for 60 booted
+check "systemd boots again" wait_for 150 booted
 check "the unit is active again" wait_for 20 active
 check_equal "with the master of before" "$before" "$(master)"
 shut_down

@@ -19,7 +19,7 @@
 #define WATCHED		(IS_ENABLED(CONFIG_KASAN) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 
 static struct cb_flows *flows;
-static u16 places[CB_PLACES];
+static struct cb_flow_place places[CB_PLACES];
 
 /* flow.c asks for it; no flow is spliced here. */
 void cb_splice_free(struct cb_flow *flow)
@@ -139,22 +139,22 @@ static void older(struct kunit *test)
 	rcu_read_lock();
 	KUNIT_EXPECT_TRUE(test, cb_flow_add_older(flows, 10, &t, &facts, 7));
 	KUNIT_EXPECT_TRUE(test, cb_flow_add_older(flows, 10, &t, &facts, 7));
-	KUNIT_EXPECT_TRUE(test, cb_flow_has_place(flows, &t));
+	KUNIT_EXPECT_TRUE(test, cb_flow_may_be_older(flows, &t));
 	flow = cb_flow_find(flows, &t);
 	KUNIT_EXPECT_EQ(test, flow->acked, 7u);
 	KUNIT_EXPECT_TRUE(test, add(AF_INET, 1, 10));
-	KUNIT_EXPECT_FALSE(test, cb_flow_has_place(flows, &t));
+	KUNIT_EXPECT_FALSE(test, cb_flow_may_be_older(flows, &t));
 	KUNIT_EXPECT_TRUE(test, cb_flow_is_older(flow));
 	KUNIT_EXPECT_FALSE(test, cb_flow_is_older(cb_flow_find(flows, &t)));
 	KUNIT_EXPECT_TRUE(test, cb_flow_add_older(flows, 10, &t, &facts, 8));
 	flow = cb_flow_find(flows, &t);
 	KUNIT_EXPECT_EQ(test, flow->acked, 8u);
 	KUNIT_EXPECT_EQ(test, totals().entries, 1ull);
-	KUNIT_EXPECT_TRUE(test, cb_flow_has_place(flows, &t));
+	KUNIT_EXPECT_TRUE(test, cb_flow_may_be_older(flows, &t));
 	cb_flow_forget(flows, flow);
 	cb_flow_forget(flows, flow);
 	KUNIT_EXPECT_PTR_EQ(test, NULL, cb_flow_find(flows, &t));
-	KUNIT_EXPECT_FALSE(test, cb_flow_has_place(flows, &t));
+	KUNIT_EXPECT_FALSE(test, cb_flow_may_be_older(flows, &t));
 	rcu_read_unlock();
 	KUNIT_EXPECT_EQ(test, totals().entries, 0ull);
 }
@@ -213,7 +213,7 @@ static bool pin(struct cb_flow *flow, u32 n)
 	struct cb_tuple t = tuple_of(AF_INET, n);
 	struct cb_flow *other;
 
-	*flow = (struct cb_flow) {};
+	*flow = (struct cb_flow) { .spliced = 1 };
 	cb_flow_key_of(&flow->key, &t);
 	spin_lock_bh(&flows->lock);
 	other = cb_flow_insert_pinned(flows, flow, &flows->pinned);
@@ -229,7 +229,7 @@ static void unpin(struct cb_flow *flow)
 	synchronize_rcu();
 }
 
-/* It takes the place of what was there of its tuple, gives way to nobody, goes when it is told to. */
+/* It takes the place of what was there of its tuple, and goes only when it is told to. */
 static void pinned(struct kunit *test)
 {
 	const struct cb_flow_filter everything = {};
@@ -239,9 +239,10 @@ static void pinned(struct kunit *test)
 
 	for (i = 0; i < 8; i++)
 		add(AF_INET, i, 8);
-	KUNIT_EXPECT_TRUE(test, pin(&flow, 0));
+	KUNIT_ASSERT_TRUE(test, pin(&flow, 0));
+	KUNIT_EXPECT_FALSE(test, cb_flow_may_be_older(flows, &t));
 	KUNIT_EXPECT_FALSE(test, pin(&other, 0));
-	KUNIT_EXPECT_TRUE(test, cb_flow_has_place(flows, &t));
+	KUNIT_EXPECT_TRUE(test, cb_flow_may_be_spliced(flows, &t));
 	KUNIT_EXPECT_EQ(test, totals().entries, 7ull);
 	KUNIT_EXPECT_EQ(test, totals().pinned, 1ull);
 	for (i = 8; i < 200; i++)
@@ -255,7 +256,7 @@ static void pinned(struct kunit *test)
 	unpin(&flow);
 	KUNIT_EXPECT_EQ(test, totals().pinned, 0ull);
 	KUNIT_EXPECT_FALSE(test, has(AF_INET, 0));
-	KUNIT_EXPECT_FALSE(test, cb_flow_has_place(flows, &t));
+	KUNIT_EXPECT_FALSE(test, cb_flow_may_be_spliced(flows, &t));
 }
 
 static void filtered(struct kunit *test)

@@ -77,7 +77,7 @@ carried()
 {
 	local there
 
-	in_ns inner socat -u "TCP$FAMILY-LISTEN:9000,reuseaddr" CREATE:"$TMPDIR/carried" &
+	in_ns inner timeout 40 socat -u "TCP$FAMILY-LISTEN:9000,reuseaddr" CREATE:"$TMPDIR/carried" &
 	there=$!
 	wait_for 20 listening inner 9000 || die "nobody listens behind the server"
 	client timeout 20 socat -u "FILE:$TMPDIR/www/big" "TCP$FAMILY:$URLINNER:9000"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm uml-debug
+# runs: vm
 # check: 6.1/6
 # families: 4 6
 # timeout: 400
