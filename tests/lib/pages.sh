@@ -104,11 +104,8 @@ more_ports()
 
 clear()
 {
-	local name
 	guard nft flush ruleset
-	for name in $(guard cookiebox service show | awk 'NR > 1 { print $1 }'); do
-		wait_for 5 guard cookiebox service del "$name"	# nft lets go of a rule later
-	done
+	no_services
 }
 
 # page PAGE: those that begin with "gateway" where the guard is a box, the others where it is the

@@ -100,6 +100,15 @@ stat_of()
 	[ -z "$MODULE" ] || guard cookiebox stats | awk -v reason="$1" '$2 == reason { n += $4 } END { print n + 0 }'
 }
 
+# no_services: all of them go.
+no_services()
+{
+	local name
+	for name in $(guard cookiebox service show | awk 'NR > 1 { print $1 }'); do
+		wait_for 5 guard cookiebox service del "$name"	# nft lets go of a rule later
+	done
+}
+
 # grew DESCRIPTION REASON BEFORE AT-LEAST: the counter grew; skipped without the module.
 grew()
 {

@@ -243,7 +243,7 @@ KERNEL = [
     fault("offloaded-untranslated", "a flowtable takes what is spliced", "vm 6.1 splice-beside.sh 4",
           "splice-tracked.c", "		keep_out(ct);\n	return NF_ACCEPT;",
           "		return NF_DROP + 1;\n	return NF_ACCEPT;"),
-    fault("place-kept", "a flow that is gone still counts", "uml fast ../uml/kunit.sh",
+    fault("place-kept", "a flow that is gone still counts", "uml fast kunit.sh",
           "flow.c", "	if (cb_flow_is_older(flow))\n		leave_place(flows, flow);\n", ""),
     fault("older-without-place", "a connection older than its service is not found",
           "uml fast splice-adopt.sh 4", "flow.c",

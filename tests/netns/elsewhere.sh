@@ -64,11 +64,8 @@ arrives()
 # alone WHAT WORD: where the page comes from without cookiebox.
 alone()
 {
-	local name
-	for name in $(server cookiebox service show | awk 'NR > 1 { print $1 }'); do
-		server cookiebox service del "$name"
-	done
-	rmmod cookiebox || die "rmmod"
+	no_services
+	unload_module || die "rmmod"
 	check_equal "$1: without cookiebox, too, it arrives there" "$2" "$(page)"
 }
 

@@ -16,11 +16,11 @@
 . "$(dirname "$0")/../lib/gateway.sh"
 
 if [ "$FAMILY" = 4 ]; then
-	IP=ip LETTER=ipv4 INNER=10.9.0.2 VIP=10.2.0.99 URLVIP=10.2.0.99 HOME_=10.2.0.1 NETS="10.9.0.1/24 10.9.0.2/24"
+	IP=ip LETTER=ipv4 VIP=10.2.0.99 URLVIP=10.2.0.99 HOME_=10.2.0.1
 	BACK=10.8.0
 else
-	IP=ip6 LETTER=ipv6 INNER=fd09::2 VIP=fd02::99 URLVIP='[fd02::99]' HOME_=fd02::1
-	NETS="fd09::1/64 fd09::2/64" BACK=fd08:
+	IP=ip6 LETTER=ipv6 VIP=fd02::99 URLVIP='[fd02::99]' HOME_=fd02::1
+	BACK=fd08:
 fi
 
 # page [HOST]: a page by curl; small ones of page.py are a word.
@@ -340,12 +340,7 @@ vrf()
 second_box()
 {
 	if ! ip netns list | grep -q inner; then
-		add_ns inner && add_link server i0 inner n0 || die "no inner host"
-		ip -n server addr add "${NETS% *}" dev i0
-		ip -n inner addr add "${NETS#* }" dev n0
-		ip -n inner "-$FAMILY" route add default via "${NETS%%/*}"
-		server sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-		ip -n box "-$FAMILY" route add "$INNER" via "$SERVER"
+		behind_server
 		in_ns inner python3 "$TOP/tests/lib/page.py" 80 inner &
 		wait_for 20 listening inner 80 || die "no server inside"
 	fi
@@ -353,7 +348,7 @@ second_box()
 		box cookiebox service add inner addr "$INNER" port 80 mode splice
 		server cookiebox service add inner addr "$INNER" port 80 mode splice
 	fi
-	works "a box behind the box" "${URLHOST/$SERVER/$INNER}"
+	works "a box behind the box" "$URLINNER"
 	[ "$WAY" = plain ] || check "the second has spliced, too" test 0 != \
 		"$(server cookiebox stats | awk '$2 == "spliced" { n += $4 } END { print n + 0 }')"
 	box cookiebox service del inner 2>/dev/null

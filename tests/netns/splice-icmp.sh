@@ -61,13 +61,7 @@ narrow()
 # A host behind the server, which forwards to it over a link that takes 1300.
 further()
 {
-	INNER=10.9.0.2 URLINNER=10.9.0.2
-	[ "$FAMILY" = 4 ] || INNER=fd09::2 URLINNER='[fd09::2]'
-	add_ns inner && add_link server i0 inner n0 && gateway_addresses server i0 9 1 &&
-		gateway_addresses inner n0 9 2 1 || die "no host behind the server"
-	server sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-	box ip route add 10.9.0.0/24 via 10.2.0.2
-	box ip route add fd09::/64 via fd02::2
+	behind_server
 	ip -n server link set i0 mtu 1300
 	wait_for 5 client busybox ping -c 1 -W 1 "$INNER" || die "nobody behind the server"
 }
