@@ -214,18 +214,25 @@ void cb_engage_exit(struct cb_net *cbn)
  * @svc:	settings to come; may be the same
  *
  * Cookies that `always` has given out are honoured by `auto`, too.  An attack on a
- * service that is no longer `auto` is ended by the tick.
+ * service that is no longer `auto` is ended by the tick.  What is observed is observed anew.
  *
  * Context: process, cb_net->lock held.
  */
 void cb_engage_changed(struct cb_net *cbn, const struct cb_service *old,
 		       const struct cb_service *svc)
 {
+	struct cb_engage *e = &svc->anchor->engage;
 	u64 now_ms = cb_now_ms();
 
 	if (old->spec.engage == COOKIEBOX_ENGAGE_ALWAYS &&
 	    svc->spec.engage == COOKIEBOX_ENGAGE_AUTO)
-		WRITE_ONCE(svc->anchor->engage.opens_until, cb_engage_life_end(cbn, now_ms));
+		WRITE_ONCE(e->opens_until, cb_engage_life_end(cbn, now_ms));
+	if (old->spec.engage == COOKIEBOX_ENGAGE_OBSERVE ||
+	    svc->spec.engage != COOKIEBOX_ENGAGE_OBSERVE)
+		return;
+	spin_lock_bh(&cbn->engage.lock);
+	e->would = (struct cb_would){};
+	spin_unlock_bh(&cbn->engage.lock);
 }
 
 bool cb_attack_of(struct cb_net *cbn, const struct cb_service *svc, struct cb_attack *out)

@@ -23,10 +23,14 @@ static struct cb_sketch *sketch_of(const struct cb_anchor *anchor)
 	return smp_load_acquire(&anchor->engage.sketch);	/* pairs with begin() */
 }
 
+/* By its address, by which answers are known.  What is observed is counted as in calm. */
 static bool wants_count(const struct cb_service *svc)
 {
-	return svc->spec.mode == COOKIEBOX_MODE_SPLICE &&
-	       svc->spec.engage == COOKIEBOX_ENGAGE_AUTO;
+	const struct cb_service_spec *s = &svc->spec;
+
+	if (s->mode != COOKIEBOX_MODE_SPLICE || s->mark_mask || s->rule_only)
+		return false;
+	return s->engage == COOKIEBOX_ENGAGE_AUTO || s->engage == COOKIEBOX_ENGAGE_OBSERVE;
 }
 
 static int begin(const struct cb_net *cbn, struct cb_anchor *anchor)
@@ -157,9 +161,14 @@ void cb_calm_answered(struct cb_ctx *ctx)
 		cb_sketch_answered(s, &ctx->seg.tuple, ctx->seg.seq, ctx->seg.ack, cb_now_ms());
 }
 
-bool cb_calm_half_open(const struct cb_anchor *anchor, u32 *n)
+bool cb_calm_counts(const struct cb_service *svc)
 {
-	struct cb_sketch *s = sketch_of(anchor);
+	return counting(svc);
+}
+
+bool cb_calm_half_open(const struct cb_service *svc, u32 *n)
+{
+	struct cb_sketch *s = counting(svc);
 
 	if (!s)
 		return false;

@@ -160,19 +160,61 @@ static bool high(const struct cb_ctx *ctx, struct cb_engage *e, const struct cb_
 	return cb_pressure_high(load->queue, stale, load->backlog, limits.engage);
 }
 
+/* A SYN that somebody would have to remember; how much he remembers already. */
+static __always_inline bool adds(struct cb_ctx *ctx, struct cb_load *load)
+{
+	if ((ctx->seg.flags & START_FLAGS) != CB_TCP_SYN || cb_parse_header(ctx) != CB_R_NONE)
+		return false;
+	return !cb_service_allows(ctx->svc, &ctx->seg.tuple) && ctx->svc->ops->load(ctx, load);
+}
+
 /* The few that find it high are asked whether they could be answered at all. */
+static bool served(struct cb_ctx *ctx)
+{
+	ctx->now_ms = cb_now_ms();
+	return ctx->svc->ops->serves(ctx).action == CB_ANSWER;
+}
+
 static bool begins(struct cb_ctx *ctx, struct cb_engage *e)
 {
 	struct cb_load load;
 
-	if ((ctx->seg.flags & START_FLAGS) != CB_TCP_SYN || cb_parse_header(ctx) != CB_R_NONE)
-		return false;
-	if (cb_service_allows(ctx->svc, &ctx->seg.tuple))
-		return false;
-	if (!ctx->svc->ops->load(ctx, &load) || likely(!high(ctx, e, &load)))
-		return false;
-	ctx->now_ms = cb_now_ms();
-	return ctx->svc->ops->serves(ctx).action == CB_ANSWER && engage(ctx, &load);
+	return adds(ctx, &load) && unlikely(high(ctx, e, &load)) && served(ctx) &&
+	       engage(ctx, &load);
+}
+
+/* It would have been engaged by now, or just now. */
+static void would_last(struct cb_ctx *ctx, struct cb_would *w, u32 hold_s, u64 now_ms)
+{
+	u32 until = ((now_ms + hold_s * MSEC_PER_SEC) >> CB_ENGAGE_UNIT_SHIFT) + 1;
+
+	if (READ_ONCE(w->until) == until)
+		return;
+	spin_lock(&ctx->cbn->engage.lock);
+	if (now_ms >> CB_ENGAGE_UNIT_SHIFT >= w->until)
+		WRITE_ONCE(w->times, w->times + 1);
+	WRITE_ONCE(w->until, until);
+	spin_unlock(&ctx->cbn->engage.lock);
+}
+
+/* Nothing is left over from before a release, as what is observed is never released. */
+static void observe(struct cb_ctx *ctx)
+{
+	struct cb_would *w = &ctx->svc->anchor->engage.would;
+	struct cb_engage_limits limits;
+	u64 now_ms = cb_now_ms();
+	struct cb_load load;
+	bool lasts;
+
+	if (!adds(ctx, &load))
+		return;
+	if (load.queue > READ_ONCE(w->most))
+		WRITE_ONCE(w->most, load.queue);
+	limits = cb_engage_limits(ctx->cbn, &ctx->svc->spec);
+	lasts = now_ms >> CB_ENGAGE_UNIT_SHIFT < READ_ONCE(w->until);
+	if (cb_pressure_high(load.queue, 0, load.backlog, lasts ? limits.release : limits.engage) &&
+	    (lasts || served(ctx)))
+		would_last(ctx, w, limits.hold_s, now_ms);
 }
 
 bool cb_engage_protects(struct cb_ctx *ctx)
@@ -184,6 +226,11 @@ bool cb_engage_protects(struct cb_ctx *ctx)
 		return false;
 	case COOKIEBOX_ENGAGE_AUTO:
 		break;
+	case COOKIEBOX_ENGAGE_OBSERVE:
+		observe(ctx);
+		if (READ_ONCE(e->sketch))
+			cb_calm_acked(ctx);
+		return true;
 	default:
 		return true;
 	}

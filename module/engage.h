@@ -6,6 +6,8 @@
  *	engaged	as engagement `always`
  *	(then)	calm, but for ACKs, until no cookie that was given out can open
  *
+ * Engagement `observe` counts how often that would have begun.
+ *
  * engage.c	packet path: is it protected now, and from now on?
  * attack.c	once a second: for how long yet? what was it like?
  *
@@ -49,12 +51,20 @@ struct cb_tally {
 
 #define CB_ENGAGE_SLOTS	16u	/* power of 2 */
 
+/* Engagement `observe`: what `auto` would have done. */
+struct cb_would {
+	u32 times;			/* engaged */
+	u32 most;			/* embryonic connections that a SYN found */
+	u32 until;			/* CB_ENGAGE_UNIT_SHIFT: it would last till then at least */
+};
+
 /* In an anchor. */
 struct cb_engage {
 	u32 engaged;			/* set last, cleared first: acquire, release */
 	u32 opens_until;		/* CB_ENGAGE_UNIT_SHIFT; 0: no cookie is outstanding */
 	struct cb_sketch *sketch;	/* calm.c; NULL: none */
 	u32 stale[CB_ENGAGE_SLOTS];	/* least queue since the last release; stale_of() */
+	struct cb_would would;		/* times, until: under cb_net->engage.lock */
 
 	/* Under cb_net->engage.lock; what attack.c alone looks at, while engaged,
 	 * without it.

@@ -55,23 +55,44 @@ static int put_selector(struct sk_buff *skb, const struct cb_service_spec *s)
 	return 0;
 }
 
+static int put_half_open(struct sk_buff *skb, const struct cb_service *svc)
+{
+	u32 half_open;
+
+	return cb_calm_half_open(svc, &half_open) ?
+	       nla_put_u32(skb, COOKIEBOX_A_SERVICE_HALF_OPEN, half_open) : 0;
+}
+
+/* What engagement `auto` would have done, where there is anything to tell it by. */
+static int put_observed(struct sk_buff *skb, const struct cb_service *svc)
+{
+	const struct cb_would *w = &svc->anchor->engage.would;
+
+	if (svc->spec.mode == COOKIEBOX_MODE_SPLICE && !cb_calm_counts(svc))
+		return 0;
+	if (nla_put_u32(skb, COOKIEBOX_A_SERVICE_WOULD_ENGAGE, READ_ONCE(w->times)) ||
+	    nla_put_u32(skb, COOKIEBOX_A_SERVICE_HALF_OPEN_MOST, READ_ONCE(w->most)))
+		return -EMSGSIZE;
+	return put_half_open(skb, svc);
+}
+
 /* What only engagement `auto` has, as far as it was set. */
 static int put_auto(struct sk_buff *skb, const struct cb_service *svc)
 {
 	const struct cb_service_spec *s = &svc->spec;
 	bool engaged = smp_load_acquire(&svc->anchor->engage.engaged);	/* see engage() */
-	u32 half_open;
 
 	if ((s->engage_at && nla_put_u8(skb, COOKIEBOX_A_SERVICE_ENGAGE_AT, s->engage_at)) ||
 	    (s->release_at && nla_put_u8(skb, COOKIEBOX_A_SERVICE_RELEASE_AT, s->release_at)) ||
 	    (s->hold && nla_put_u16(skb, COOKIEBOX_A_SERVICE_HOLD, s->hold)))
 		return -EMSGSIZE;
+	if (s->engage == COOKIEBOX_ENGAGE_OBSERVE)
+		return put_observed(skb, svc);
 	if (s->engage != COOKIEBOX_ENGAGE_AUTO)
 		return 0;
 	if (nla_put_u8(skb, COOKIEBOX_A_SERVICE_ENGAGED, engaged))
 		return -EMSGSIZE;
-	if (cb_calm_half_open(svc->anchor, &half_open) &&
-	    nla_put_u32(skb, COOKIEBOX_A_SERVICE_HALF_OPEN, half_open))
+	if (put_half_open(skb, svc))
 		return -EMSGSIZE;
 	if (!engaged)
 		return 0;

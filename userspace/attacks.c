@@ -72,18 +72,42 @@ void attack_print(const json_t *attack)
 	       (long long)number(attack, "peak"), (long long)number(attack, "completed"));
 }
 
+static void print_engaged(const json_t *service, const char *name)
+{
+	char since[32];
+
+	if (!json_is_true(json_object_get(service, "engaged")))
+		return;
+	when(number(service, "engaged_since"), since, sizeof(since));
+	printf("\nunder attack: %s is engaged since %s\n", name, since);
+}
+
+/* Of a service with engage observe that was sent a SYN. */
+static void print_observed(const json_t *service, const char *name)
+{
+	json_int_t times = number(service, "would_engage");
+
+	if (!number(service, "half_open_most"))
+		return;
+	printf("\nobserved: %s would ", name);
+	if (times)
+		printf("have engaged by itself %lld time%s", (long long)times,
+		       times == 1 ? "" : "s");
+	else
+		printf("not have engaged by itself");
+	printf("; at most %lld half-open\n", (long long)number(service, "half_open_most"));
+}
+
 void attack_print_present(const json_t *services)
 {
 	const json_t *service;
-	char since[32];
+	const char *name;
 	size_t i;
 
 	json_array_foreach(services, i, service) {
-		if (!json_is_true(json_object_get(service, "engaged")))
-			continue;
-		when(number(service, "engaged_since"), since, sizeof(since));
-		printf("\nunder attack: %s is engaged since %s\n",
-		       json_string_value(json_object_get(service, "name")), since);
+		name = json_string_value(json_object_get(service, "name"));
+		print_engaged(service, name);
+		print_observed(service, name);
 	}
 }
 

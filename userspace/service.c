@@ -110,6 +110,8 @@ const struct field service_fields[] = {
 	{ "engaged", NULL, decode_flag, COOKIEBOX_A_SERVICE_ENGAGED, NULL },
 	{ "engaged_since", NULL, decode_number, COOKIEBOX_A_SERVICE_ENGAGED_SINCE, NULL },
 	{ "half_open", NULL, decode_number, COOKIEBOX_A_SERVICE_HALF_OPEN, NULL },
+	{ "half_open_most", NULL, decode_number, COOKIEBOX_A_SERVICE_HALF_OPEN_MOST, NULL },
+	{ "would_engage", NULL, decode_number, COOKIEBOX_A_SERVICE_WOULD_ENGAGE, NULL },
 	{ "unknown", NULL, decode_choice, COOKIEBOX_A_SERVICE_UNKNOWN, unknown_choices },
 	{ "single_use", "SINGLE-USE", decode_choice, COOKIEBOX_A_SERVICE_SINGLE_USE,
 	  single_choices },

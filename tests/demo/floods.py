@@ -5,6 +5,8 @@ import machine
 import report
 
 RATES = (0, 100, 1000, 10000, 20000)
+# Slow to show what it comes to, and nothing to whoever has a defence.
+ONLY_UNDEFENDED = 100
 # The rate at which the table is drawn up and the verdict given.
 TABLE_RATE = 10000
 
@@ -28,7 +30,8 @@ class Points(list):
 def words_for_guest(defences):
     words = []
     for defence in defences:
-        words += [defence, *map(str, RATES), "/"]
+        rates = [r for r in RATES if defence == "none" or r != ONLY_UNDEFENDED]
+        words += [defence, *map(str, rates), "/"]
     return (*words, "door", str(TABLE_RATE))
 
 

@@ -44,6 +44,8 @@ class Segment:
             if raw[0] == 1:
                 raw = raw[1:]
                 continue
+            if len(raw) < 2 or raw[1] < 2:
+                break
             body = raw[2:raw[1]]
             if raw[0] == MSS:
                 self.mss = struct.unpack(">H", body)[0]

@@ -45,6 +45,21 @@ flood 0 5 50 >/dev/null
 check_equal "observe: nothing is answered" "$answered" "$(of "done" syn_answered)"
 check_equal "observe: what would be is counted apart" $((seen + 51)) "$(of observed syn_answered)"
 
+# would [WORDS]: how often 60 SYNs would have engaged it, after that setting.
+would()
+{
+	server cookiebox service set web engage always "$@" && server cookiebox service set web engage observe
+	flood 0 5 60 >/dev/null
+	server cookiebox -j service show web | jq '.[0].would_engage'
+}
+
+# nginx has a backlog of 511; 50 to 110 are half-open.
+check_equal "observe: auto would not have engaged at half of the backlog" 0 "$(would)"
+check_equal "observe: but at a hundredth" 1 "$(would release-at 1 engage-at 2)"
+check "observe: and is told" grep -q "^observed: web would have engaged by itself 1 time; at most " \
+	<(server cookiebox show)
+server cookiebox service set web release-at default engage-at default
+
 server cookiebox service set web engage always allow "$CLIENT"
 expect_growth "allow list: not challenged" syn_answered 0
 expect_growth "allow list: counted" allow_listed 1

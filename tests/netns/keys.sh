@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm
-# check: 6.12/4
+# runs: vm uml-fast
+# check: uml-fast/4
 # families: 4 6
 # timeout: 400
 #

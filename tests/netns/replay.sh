@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm uml-fast
-# check: 6.12/4 uml-fast/6
+# check: uml-fast/6
 # families: 4 6
 # timeout: 300
 #

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm
-# check: 6.12/4 6.1/6
+# check: 6.1/6
 # families: 4 6
 # timeout: 150
 #

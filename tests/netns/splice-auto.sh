@@ -80,6 +80,42 @@ counted()
 	check "what is forgotten by the server is by the box" wait_for 60 settled 0
 }
 
+# Everything passes, and what `auto` would have done is told: at 64 half-open of 128.
+observed()
+{
+	box sysctl -qw net.cookiebox.splice_backlog=128
+	box cookiebox service set web engage observe
+	check_equal "observe: nothing yet" "0 0" "$(of_service would_engage) $(of_service half_open_most)"
+	flood 500 4 50 >/dev/null
+	check_equal "observe: 50 half-open would not have engaged" 0 "$(of_service would_engage)"
+	check "observe: and are told" near 50 "$(of_service half_open_most)"
+	check "observe: in words" grep -q "^observed: web would not have engaged by itself; at most [45][0-9] half" \
+		<(box cookiebox service show web)
+	flood 500 4 60 >/dev/null
+	check_equal "observe: 110 would have" 1 "$(of_service would_engage)"
+	check "observe: half-open, within a tenth of the truth" near "$(server_half_open)" \
+		"$(of_service half_open)"
+	flood 500 4 5 >/dev/null
+	check_equal "observe: it would still last" 1 "$(of_service would_engage)"
+	check "observe: a page" fetch
+	check_equal "observe: nothing is answered" 0 "$(stat_of syn_answered)"
+	check "observe: what is forgotten by the server is by the box" wait_for 60 settled 0
+	flood 500 4 100 >/dev/null
+	check_equal "observe: it would have begun anew" 2 "$(of_service would_engage)"
+	check "observe: in words" grep -q "^observed: web would have engaged by itself 2 times; at most 1[0-9][0-9] half" \
+		<(box cookiebox show)
+	check "observe: settled" wait_for 60 settled 0
+	box cookiebox service set web mark 5
+	check_equal "observe, by mark: not told" "null null" \
+		"$(of_service would_engage) $(of_service half_open)"
+	box cookiebox service set web mark none
+	box cookiebox service set web engage auto
+	check_equal "auto: it is done, not told" null "$(of_service would_engage)"
+	box cookiebox service set web engage observe
+	check_equal "observe again: anew" 0 "$(of_service would_engage)"
+	box cookiebox service set web engage auto
+}
+
 # visits FILE: one page after another, 100 ms away, until the file is there; how many came, and did not.
 visits()
 {
@@ -152,6 +188,7 @@ box sysctl -qw net.ipv4.tcp_synack_retries=3 net.cookiebox.auto_hold_seconds=2
 server sysctl -qw net.ipv4.tcp_synack_retries=3
 start_nginx
 counted
+observed
 attacked
 refusals
 finish

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm uml-debug
-# check: 6.1/4
+# runs: vm uml-fast uml-debug
+# check: uml-fast/4
 # families: 4 6
 # timeout: 240
 #

@@ -7,52 +7,16 @@ RFC 5927 4.1: the quoted number must be one that is in flight, so a wrong one is
 """
 
 import os
-import struct
 import sys
 
 sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 
 import gateway  # noqa: E402
-import segments  # noqa: E402
 import tcpscript  # noqa: E402
-import tcpwire  # noqa: E402
+from icmp import TOO_BIG, UNREACHABLE, error  # noqa: E402
 
 CASES = tcpscript.Cases()
-TOO_BIG, UNREACHABLE = "too big", "unreachable"
 LEAST = {4: 28, 6: 1000}        # bytes quoted: RFC 792's, and as many as fit
-
-
-def error(side, end, what, keep, mtu=1300):
-    """An ICMP error from a router next to `end`, about the frame that it heard last."""
-    four = side.spec.family == 4
-    router = neighbour(side, end)
-    quoted = end.heard[14:14 + keep]
-    target = quoted[12:16] if four else quoted[8:24]
-    if what == TOO_BIG:
-        head = (struct.pack(">BBHHH", 3, 4, 0, 0, mtu) if four else
-                struct.pack(">BBHI", 2, 0, 0, mtu))
-    else:
-        head = struct.pack(">BBHI", 3, 1, 0, 0) if four else struct.pack(">BBHI", 1, 3, 0, 0)
-    body = head + quoted
-    if four:
-        total = segments.checksum(body)
-    else:
-        total = segments.checksum(router + target + struct.pack(">II", len(body), 58) + body)
-    body = body[:2] + struct.pack(">H", total) + body[4:]
-    if four:
-        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 7, 0, 64, 1, 0) + router + target
-        ip = ip[:10] + struct.pack(">H", segments.checksum(ip)) + ip[12:]
-    else:
-        ip = struct.pack(">IHBB", 6 << 28, len(body), 58, 64) + router + target
-    return end.wire.ethernet + (b"\x08\0" if four else b"\x86\xdd") + ip + body
-
-
-def neighbour(side, end):
-    """A neighbour of that end."""
-    text = {(4, True): "10.1.200.1", (6, True): "fd01::200:1",
-            (4, False): "10.4.200.1", (6, False): "fd04::200:1"}[
-                side.spec.family, end is side.client]
-    return tcpwire.address(text)
 
 
 def told(side, end, seq, ack=None):
@@ -73,7 +37,7 @@ def about_server(what):
         at = server.next
         server.send("PA", b"z" * 1000)
         client.wait_data(1000)
-        client.put(error(side, client, what, LEAST[side.spec.family]))
+        client.put(error(client, True, what, LEAST[side.spec.family]))
         told(side, server, at)
         client.send("A")
         server.wait_acked()
@@ -89,7 +53,7 @@ def about_client(what):
         at, ack = client.next, client.expected
         client.send("PA", b"q" * 1000)
         server.wait_data(1000)
-        server.put(error(side, server, what, 600))
+        server.put(error(server, False, what, 600))
         told(side, client, at, ack)
         server.send("A")
         client.wait_acked()
@@ -107,7 +71,7 @@ def no_server(side):
     """While it is being asked: the client is told at once, RFC 9293 3.9.2.2 (a SYN has no other)."""
     client, server = side.client, side.server
     side.ask()
-    server.put(error(side, server, UNREACHABLE, 600))
+    server.put(error(server, False, UNREACHABLE, 600))
     if side.engaged:
         client.wait_reset()
         client.resets = 0

@@ -120,6 +120,11 @@ link_loses()
 	for way in up down; do
 		as_fast middle "50 ms, 1 % loss" 5 $way -P 8 -t 10
 	done
+	netem_path client delay 25ms 1ms loss 1%
+	for way in up down; do
+		as_fast middle "50 ms, 1 % loss and disorder" 5 $way -P 8 -t 10
+	done
+	no_more "50 ms, 1 % loss and disorder" up 3
 	netem_path client delay 25ms 1ms
 	no_more "50 ms, disorder" up 3
 	netem_path client delay 0ms	# towards a client far away more are: see Documentation/splice.rst

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: vm uml-debug-long
-# check: 6.1/6
+# runs: vm uml-fast uml-debug-long
+# check: uml-fast/6
 # families: 4 6
 # timeout: 300
 #

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: vm
-# check: 6.12/4 6.1/6
+# check: 6.12/4
 # families: 4 6
 #
 # The tracepoints: an honest handshake is a cb_syn and a cb_ack of the same cookie, another outcome a
