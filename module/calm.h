@@ -3,8 +3,9 @@
  * Engagement `auto` on a gateway: what is counted while everything passes.
  *
  * A host's listener has a queue that can be read.  Here each service in mode splice that is
- * engaged by itself, or observed, has a sketch (sketch.h) of the handshakes that its servers have begun
- * and not completed, in its anchor: made with the first such settings, gone with the anchor.
+ * engaged by itself, or observed, has a sketch (sketch.h) of the handshakes that its servers
+ * have begun and not completed, in its anchor: made with the first such settings, gone with
+ * the anchor.
  */
 #ifndef CB_CALM_H
 #define CB_CALM_H

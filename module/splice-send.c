@@ -5,7 +5,8 @@
  * Owns no state.  Invariants: what goes to the server goes as the client's own segments
  * do, through what is behind our hook at PRE_ROUTING and by the route that a segment from
  * the client's side takes: it by-passes neither rules nor connection tracking, and is not
- * locally made; the device is looked up when it is sent.  What goes to the client, but for
+ * locally made; the device is looked up when it is sent, and is the loopback when it is
+ * gone.  What goes to the client, but for
  * what is made of a segment of the server's, is routed as our SYN-ACKs are.
  */
 #include <linux/netdevice.h>
@@ -144,11 +145,24 @@ static void arrive(struct sk_buff *skb, const struct cb_splice *sp, struct net_d
 	cb_resume(skb, &state, cb_hooks_pre_routing);
 }
 
+/* Where the client is; where nobody is, once its device is gone or down, so that the server can
+ * be told even then.  NULL: the namespace goes.
+ */
+static struct net_device *client_side(const struct cb_splice *sp)
+{
+	struct net *net = sp->cbn->net;
+	struct net_device *dev = dev_get_by_index_rcu(net, sp->ifindex);
+
+	if (!dev || !netif_running(dev))
+		dev = READ_ONCE(net->loopback_dev);
+	return dev && netif_running(dev) ? dev : NULL;
+}
+
 void cb_splice_inject(const struct cb_splice *sp, struct sk_buff *skb)
 {
-	struct net_device *dev = dev_get_by_index_rcu(sp->cbn->net, sp->ifindex);
+	struct net_device *dev = client_side(sp);
 
-	if (dev && netif_running(dev))
+	if (dev)
 		arrive(skb, sp, dev);
 	else
 		kfree_skb(skb);
@@ -250,7 +264,7 @@ void cb_splice_to_client(const struct cb_splice *sp, const struct cb_made *m)
 	struct nf_hook_state state = {
 		.hook = NF_INET_PRE_ROUTING,
 		.pf = k->family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4,
-		.in = dev_get_by_index_rcu(sp->cbn->net, sp->ifindex),
+		.in = client_side(sp),
 		.net = sp->cbn->net,
 	};
 	struct cb_ctx ctx = {

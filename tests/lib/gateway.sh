@@ -152,11 +152,11 @@ through()
 }
 
 # held COUNT PORT: begins connections that stay; tests/lib/linger.py. The first of all may be let pass
-# untouched, for the box to learn what the server is like: that one is not held.
+# untouched, for the box to learn what the server is like: that one is not held. From HELD_FROM, if not client.
 held()
 {
 	fetch || die "no page"
-	{ coproc HELD { client python3 -B "$TOP/tests/lib/linger.py" "$SERVER" "$1" "$2"; }; } 2>/dev/null
+	{ coproc HELD { in_ns "${HELD_FROM-client}" python3 -B "$TOP/tests/lib/linger.py" "$SERVER" "$1" "$2"; }; } 2>/dev/null
 	HELD_IN=${HELD[1]} HELD_OUT=${HELD[0]}
 	read -r -t 30 LINE <&"$HELD_OUT" && [ "$LINE" = "ready $1" ] || die "no connections: $LINE"
 }

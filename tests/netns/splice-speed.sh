@@ -3,12 +3,13 @@
 # runs: vm
 # check: 6.12/4
 # families: 4 6
-# timeout: 600
+# timeout: 2400
 #
 # iperf3 through a box, plainly forwarded and spliced in turns: as fast, both ways. It is the link that
 # limits, far below what the machine does; the processor is what limits where nanoseconds are instructions
 # (tests/vm/run --icount). The long tests add loss, and disorder: what is sent again for nothing, of which
-# the receiver tells by D-SACK, is no more, but for what a server sends over a disordered path to its client.
+# the receiver tells by D-SACK, is no more. Where the disorder is on the other side of the box than the sender,
+# who took the box for the end of the path, some is lost: see Documentation/splice.rst.
 #
 #   iperf3 -c ── c0 ── netem ── b0  box  b1 ── netem ── s0 ── iperf3 -s
 . "$(dirname "$0")/../lib/lib.sh"
@@ -61,10 +62,15 @@ best()
 	printf '%s\n' "$@" | sort -n | tail -n 1
 }
 
-# as_fast JUDGE NAME ROUNDS up|down ARGUMENTS: within a tenth of plain forwarding, in turns.
+mean()
+{
+	echo $((($(printf '%s+' "$@")0) / $#))
+}
+
+# as_fast JUDGE NAME ROUNDS up|down ARGUMENTS: within a tenth of plain forwarding, or LEAST percent, in turns.
 as_fast()
 {
-	local judge=$1 name=$2 rounds=$3 plain=() with=() a b
+	local judge=$1 name=$2 rounds=$3 least=${LEAST-90} plain=() with=() a b
 	shift 3
 	for ((i = 0; i < rounds; i++)); do
 		plainly
@@ -74,7 +80,8 @@ as_fast()
 	done
 	a=$($judge "${plain[@]}") b=$($judge "${with[@]}")
 	note "$name, $1: plain ${plain[*]}; spliced ${with[*]} kbit/s"
-	check "$name, $1: spliced as fast as plain" test "$((b * 10))" -ge "$((a * 9))" -a "$a" -gt 0
+	note "$name, $1: $judge $a and $b, $((b * 100 / a)) %"
+	check "$name, $1: spliced as fast as plain" test "$((b * 100))" -ge "$((a * least))" -a "$a" -gt 0
 	grew "$name, $1: the last of them was" spliced 0 2	# one connection is iperf3's control
 }
 
@@ -113,21 +120,24 @@ link_limits()
 	done
 }
 
+# The rates of one transfer after another differ by a third: loss comes when it likes.
 link_loses()
 {
 	local way
 	netem_path client delay 25ms loss 1%
 	for way in up down; do
-		as_fast middle "50 ms, 1 % loss" 5 $way -P 8 -t 10
+		as_fast mean "50 ms, 1 % loss" 6 $way -P 8 -t 20
 	done
 	netem_path client delay 25ms 1ms loss 1%
-	for way in up down; do
-		as_fast middle "50 ms, 1 % loss and disorder" 5 $way -P 8 -t 10
-	done
+	as_fast mean "50 ms, 1 % loss and disorder" 6 up -P 8 -t 20
 	no_more "50 ms, 1 % loss and disorder" up 3
+	LEAST=75 as_fast mean "50 ms, 1 % loss and disorder" 6 down -P 8 -t 20
 	netem_path client delay 25ms 1ms
 	no_more "50 ms, disorder" up 3
-	netem_path client delay 0ms	# towards a client far away more are: see Documentation/splice.rst
+	netem_path client delay 0ms
+	netem_path server delay 25ms 1ms loss 1%
+	as_fast mean "50 ms behind the box, 1 % loss and disorder" 6 down -P 8 -t 20
+	no_more "50 ms behind the box, 1 % loss and disorder" down 3
 	netem_path server delay 25ms 1ms
 	no_more "50 ms behind the box, disorder" down 3
 }

@@ -346,6 +346,78 @@ half_open()
 	let_go
 }
 
+# pull NAMESPACE DEVICE: all at once, with whatever runs in it; nothing of it gets out. Sockets that nobody has
+# any more hold it for a moment.
+pull()
+{
+	in_ns "$1" tc qdisc replace dev "$2" root netem loss 100%
+	in_ns "$1" sysctl -qw net.ipv4.tcp_orphan_retries=1
+	ip netns pids "$1" | xargs -r kill -9
+	ip netns del "$1"
+	check "the namespace $1 goes, with the box' device" wait_for 10 no_device "$1"
+}
+
+no_device()
+{
+	! box ip link show dev "$1" >/dev/null 2>&1
+}
+
+# behind_box NAMESPACE NETWORK: another link of the box; the address is in PULLED, in URLs in URLPULLED.
+behind_box()
+{
+	add_ns "$1" && add_link box "$1" "$1" p0 && gateway_addresses box "$1" "$2" 1 &&
+		gateway_addresses "$1" p0 "$2" 2 1 || die "no namespace more"
+	PULLED=10.$2.0.2 URLPULLED=10.$2.0.2
+	[ "$FAMILY" = 4 ] || PULLED=fd0$2::2 URLPULLED="[fd0$2::2]"
+}
+
+# echoes: begins a connection, ECHO, to a server there, which says again what it is told.
+echoes()
+{
+	[ -p "$TMPDIR/ask" ] || mkfifo "$TMPDIR/ask"
+	exec {ASK}<>"$TMPDIR/ask"			# it does not end
+	(exec "$INNS" client socat -d -t 1 - "TCP$FAMILY:$URLPULLED:80" <"$TMPDIR/ask" >"$TMPDIR/echo" 2>"$TMPDIR/why") &
+	ECHO=$!
+	echo hello >&"$ASK"
+	wait_for 10 grep -q hello "$TMPDIR/echo"
+}
+
+not_running()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# nobody_of ADDRESS: the server has no connection of that client.
+nobody_of()
+{
+	[ -z "$(server ss -Htn state established "dst = $1")" ]
+}
+
+# The whole namespace of an end goes, and with it its link and the box' route.
+pulled()
+{
+	local spliced
+	limit idle_seconds=2 probe_seconds=1 probes=2
+	behind_box guest 7
+	HELD_FROM=guest held 3 33700
+	pull guest p0
+	check "the client's namespace is gone: the server is told" wait_for 20 nobody_of "$PULLED"
+	behind_box vault 8
+	in_ns vault socat "TCP$FAMILY-LISTEN:80,fork,reuseaddr" EXEC:cat &
+	wait_for 20 listening vault 80 || die "nobody listens there"
+	box cookiebox service add vault addr "$PULLED" port 80 mode splice || die "service add"
+	spliced=$(stat_of spliced)
+	echoes || die "no echo"		# the box may learn from it
+	kill $ECHO; wait $ECHO
+	echoes || die "no second echo"
+	check "a server in a namespace of its own: spliced" test "$(stat_of spliced)" -gt "$spliced"
+	pull vault p0
+	check "the server's namespace is gone: the client is told" wait_for 20 not_running $ECHO
+	check_match "by a RST" "reset by peer" "$(<"$TMPDIR/why")"
+	box cookiebox service del vault
+	box sysctl -qw net.cookiebox.splice_idle_seconds=1800
+}
+
 test_sockets()
 {
 	[ "$(sockets)" = "$1" ]
@@ -399,5 +471,6 @@ flushed
 drained_slowly
 drained
 half_open
+pulled
 under_traffic
 finish
