@@ -376,6 +376,7 @@ echoes()
 {
 	[ -p "$TMPDIR/ask" ] || mkfifo "$TMPDIR/ask"
 	exec {ASK}<>"$TMPDIR/ask"			# it does not end
+	rm -f "$TMPDIR/echo"
 	(exec "$INNS" client socat -d -t 1 - "TCP$FAMILY:$URLPULLED:80" <"$TMPDIR/ask" >"$TMPDIR/echo" 2>"$TMPDIR/why") &
 	ECHO=$!
 	echo hello >&"$ASK"
