@@ -97,7 +97,6 @@ static void finish(struct cb_net *cbn, struct cb_anchor *anchor, struct cb_attac
 	u64 now_ms = cb_now_ms();
 	struct cb_engage_net *en = &cbn->engage;
 	struct cb_engage *e = &anchor->engage;
-	unsigned int i;
 
 	spin_lock_bh(&en->lock);
 	list_del(&e->node);
@@ -105,8 +104,7 @@ static void finish(struct cb_net *cbn, struct cb_anchor *anchor, struct cb_attac
 	*attack = e->attack;
 	remember(en, attack);
 	WRITE_ONCE(e->opens_until, cb_engage_life_end(cbn, now_ms));
-	for (i = 0; i < CB_ENGAGE_SLOTS; i++)
-		WRITE_ONCE(e->stale[i], U32_MAX);
+	cb_engage_forget(e);
 	smp_store_release(&e->engaged, 0);	/* whoever sees it sees opens_until */
 	spin_unlock_bh(&en->lock);
 }
@@ -214,7 +212,7 @@ void cb_engage_exit(struct cb_net *cbn)
  * @svc:	settings to come; may be the same
  *
  * Cookies that `always` has given out are honoured by `auto`, too.  An attack on a
- * service that is no longer `auto` is ended by the tick.  What is observed is observed anew.
+ * service that is no longer `auto` is ended by the tick.  What is observed is counted anew.
  *
  * Context: process, cb_net->lock held.
  */
@@ -227,11 +225,12 @@ void cb_engage_changed(struct cb_net *cbn, const struct cb_service *old,
 	if (old->spec.engage == COOKIEBOX_ENGAGE_ALWAYS &&
 	    svc->spec.engage == COOKIEBOX_ENGAGE_AUTO)
 		WRITE_ONCE(e->opens_until, cb_engage_life_end(cbn, now_ms));
-	if (old->spec.engage == COOKIEBOX_ENGAGE_OBSERVE ||
-	    svc->spec.engage != COOKIEBOX_ENGAGE_OBSERVE)
+	if (old == svc)
 		return;
 	spin_lock_bh(&cbn->engage.lock);
-	e->would = (struct cb_would){};
+	WRITE_ONCE(e->would.times, 0);
+	WRITE_ONCE(e->would.most, 0);
+	WRITE_ONCE(e->would.until, 0);
 	spin_unlock_bh(&cbn->engage.lock);
 }
 

@@ -23,12 +23,13 @@ static struct cb_sketch *sketch_of(const struct cb_anchor *anchor)
 	return smp_load_acquire(&anchor->engage.sketch);	/* pairs with begin() */
 }
 
-/* By its address, by which answers are known.  What is observed is counted as in calm. */
+/* As auto is refused with other settings.  What is observed is counted as in calm. */
 static bool wants_count(const struct cb_service *svc)
 {
 	const struct cb_service_spec *s = &svc->spec;
 
-	if (s->mode != COOKIEBOX_MODE_SPLICE || s->mark_mask || s->rule_only)
+	if (s->mode != COOKIEBOX_MODE_SPLICE || s->mark_mask || s->rule_only ||
+	    s->unknown != COOKIEBOX_UNKNOWN_PASS || s->invalid != COOKIEBOX_INVALID_AUTO)
 		return false;
 	return s->engage == COOKIEBOX_ENGAGE_AUTO || s->engage == COOKIEBOX_ENGAGE_OBSERVE;
 }

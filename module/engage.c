@@ -93,6 +93,15 @@ bool cb_engage_opens(const struct cb_service *svc, u64 now_ms)
 	return smp_load_acquire(&e->engaged) || outstanding(e, now_ms);
 }
 
+/* Of what is in the queues by now nothing counts: what a release leaves over. */
+void cb_engage_forget(struct cb_engage *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < CB_ENGAGE_SLOTS; i++)
+		WRITE_ONCE(e->stale[i], U32_MAX);
+}
+
 static void start(struct cb_engage *e, const struct cb_ctx *ctx, const struct cb_load *load)
 {
 	struct cb_engage_limits limits = cb_engage_limits(ctx->cbn, &ctx->svc->spec);
@@ -191,30 +200,43 @@ static void would_last(struct cb_ctx *ctx, struct cb_would *w, u32 hold_s, u64 n
 	if (READ_ONCE(w->until) == until)
 		return;
 	spin_lock(&ctx->cbn->engage.lock);
-	if (now_ms >> CB_ENGAGE_UNIT_SHIFT >= w->until)
+	if (!w->until)
 		WRITE_ONCE(w->times, w->times + 1);
 	WRITE_ONCE(w->until, until);
 	spin_unlock(&ctx->cbn->engage.lock);
 }
 
-/* Nothing is left over from before a release, as what is observed is never released. */
-static void observe(struct cb_ctx *ctx)
+/* And been released since: what is left over is not counted again. */
+static void would_end(struct cb_ctx *ctx, struct cb_engage *e, u64 now_ms)
 {
-	struct cb_would *w = &ctx->svc->anchor->engage.would;
+	spin_lock(&ctx->cbn->engage.lock);
+	if (e->would.until && now_ms >> CB_ENGAGE_UNIT_SHIFT >= e->would.until) {
+		cb_engage_forget(e);
+		WRITE_ONCE(e->would.until, 0);
+	}
+	spin_unlock(&ctx->cbn->engage.lock);
+}
+
+static void observe(struct cb_ctx *ctx, struct cb_engage *e)
+{
+	u32 most = READ_ONCE(e->would.most), until = READ_ONCE(e->would.until);
 	struct cb_engage_limits limits;
-	u64 now_ms = cb_now_ms();
 	struct cb_load load;
-	bool lasts;
+	u64 now_ms;
 
 	if (!adds(ctx, &load))
 		return;
-	if (load.queue > READ_ONCE(w->most))
-		WRITE_ONCE(w->most, load.queue);
+	while (load.queue > most && !try_cmpxchg(&e->would.most, &most, load.queue))
+		;
+	now_ms = cb_now_ms();
+	if (until && now_ms >> CB_ENGAGE_UNIT_SHIFT >= until) {
+		would_end(ctx, e, now_ms);
+		until = 0;
+	}
 	limits = cb_engage_limits(ctx->cbn, &ctx->svc->spec);
-	lasts = now_ms >> CB_ENGAGE_UNIT_SHIFT < READ_ONCE(w->until);
-	if (cb_pressure_high(load.queue, 0, load.backlog, lasts ? limits.release : limits.engage) &&
-	    (lasts || served(ctx)))
-		would_last(ctx, w, limits.hold_s, now_ms);
+	if (until ? cb_pressure_high(load.queue, 0, load.backlog, limits.release) :
+		    high(ctx, e, &load) && served(ctx))
+		would_last(ctx, &e->would, limits.hold_s, now_ms);
 }
 
 bool cb_engage_protects(struct cb_ctx *ctx)
@@ -227,7 +249,7 @@ bool cb_engage_protects(struct cb_ctx *ctx)
 	case COOKIEBOX_ENGAGE_AUTO:
 		break;
 	case COOKIEBOX_ENGAGE_OBSERVE:
-		observe(ctx);
+		observe(ctx, e);
 		if (READ_ONCE(e->sketch))
 			cb_calm_acked(ctx);
 		return true;

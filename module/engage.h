@@ -55,7 +55,7 @@ struct cb_tally {
 struct cb_would {
 	u32 times;			/* engaged */
 	u32 most;			/* embryonic connections that a SYN found */
-	u32 until;			/* CB_ENGAGE_UNIT_SHIFT: it would last till then at least */
+	u32 until;			/* CB_ENGAGE_UNIT_SHIFT: it would last till then; 0: calm */
 };
 
 /* In an anchor. */
@@ -107,6 +107,7 @@ bool cb_engage_protects(struct cb_ctx *ctx);
 /* May a cookie of the service come back? */
 bool cb_engage_opens(const struct cb_service *svc, u64 now_ms);
 void cb_engage_tally(const struct cb_anchor *anchor, struct cb_tally *sum);
+void cb_engage_forget(struct cb_engage *e);
 /* The moment after which no cookie sealed until now opens, for opens_until. */
 u32 cb_engage_life_end(const struct cb_net *cbn, u64 now_ms);
 

@@ -171,6 +171,7 @@ static struct cb_splice *make(const struct cb_ctx *ctx)
 	sp->isn = opened->isn;
 	sp->mark = ctx->skb->mark;
 	sp->ifindex = ctx->state->in->ifindex;
+	sp->vrf = netif_is_l3_master(ctx->state->in);
 	sp->tos = ctx->dress.tos;
 	sp->ttl = ctx->dress.ttl;
 	sp->w.print = opened->print;

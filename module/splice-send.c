@@ -5,9 +5,10 @@
  * Owns no state.  Invariants: what goes to the server goes as the client's own segments
  * do, through what is behind our hook at PRE_ROUTING and by the route that a segment from
  * the client's side takes: it by-passes neither rules nor connection tracking, and is not
- * locally made; the device is looked up when it is sent, and is the loopback when it is
- * gone.  What goes to the client, but for
- * what is made of a segment of the server's, is routed as our SYN-ACKs are.
+ * locally made; the device is looked up when it is sent.  Once it is gone or down what
+ * ends, asks or acknowledges comes by the loopback, and SYNs and data do not.  What goes
+ * to the client, but for what is made of a segment of the server's, is routed as our
+ * SYN-ACKs are.
  */
 #include <linux/netdevice.h>
 #include <net/dsfield.h>
@@ -145,30 +146,43 @@ static void arrive(struct sk_buff *skb, const struct cb_splice *sp, struct net_d
 	cb_resume(skb, &state, cb_hooks_pre_routing);
 }
 
-/* Where the client is; where nobody is, once its device is gone or down, so that the server can
- * be told even then.  NULL: the namespace goes.
- */
-static struct net_device *client_side(const struct cb_splice *sp)
+static struct net_device *running(struct net_device *dev)
 {
-	struct net *net = sp->cbn->net;
-	struct net_device *dev = dev_get_by_index_rcu(net, sp->ifindex);
-
-	if (!dev || !netif_running(dev))
-		dev = READ_ONCE(net->loopback_dev);
 	return dev && netif_running(dev) ? dev : NULL;
 }
 
-void cb_splice_inject(const struct cb_splice *sp, struct sk_buff *skb)
+static struct net_device *client_side(const struct cb_splice *sp)
+{
+	return running(dev_get_by_index_rcu(sp->cbn->net, sp->ifindex));
+}
+
+/* So that the server can be told even when the client's device is gone.  The routes of a VRF
+ * are gone with it: another table's are not those of this flow.
+ */
+static struct net_device *some_side(const struct cb_splice *sp)
 {
 	struct net_device *dev = client_side(sp);
 
+	if (dev || sp->vrf)
+		return dev;
+	return running(READ_ONCE(sp->cbn->net->loopback_dev));
+}
+
+static void arrive_or_not(struct sk_buff *skb, const struct cb_splice *sp, struct net_device *dev)
+{
 	if (dev)
 		arrive(skb, sp, dev);
 	else
 		kfree_skb(skb);
 }
 
-static void inject_built(const struct cb_splice *sp, const struct cb_build *b)
+void cb_splice_inject(const struct cb_splice *sp, struct sk_buff *skb)
+{
+	arrive_or_not(skb, sp, client_side(sp));
+}
+
+static void inject_built(const struct cb_splice *sp, const struct cb_build *b,
+			 struct net_device *dev)
 {
 	struct sk_buff *skb = make(b, sp->cbn->net);
 
@@ -177,7 +191,7 @@ static void inject_built(const struct cb_splice *sp, const struct cb_build *b)
 		return;
 	}
 	skb->mark = sp->mark;
-	cb_splice_inject(sp, skb);
+	arrive_or_not(skb, sp, dev);
 }
 
 bool cb_splice_become_syn(const struct cb_splice *sp, struct sk_buff *skb, u32 tsval,
@@ -194,7 +208,7 @@ void cb_splice_send_syn(const struct cb_splice *sp, u32 tsval, u16 window)
 	struct cb_build b;
 
 	describe_syn(&b, sp, tsval, window);
-	inject_built(sp, &b);
+	inject_built(sp, &b, client_side(sp));
 }
 
 void cb_splice_to_server(const struct cb_splice *sp, const struct cb_made *m)
@@ -203,7 +217,7 @@ void cb_splice_to_server(const struct cb_splice *sp, const struct cb_made *m)
 
 	to_server(&b, sp);
 	describe(&b, m);
-	inject_built(sp, &b);
+	inject_built(sp, &b, some_side(sp));
 }
 
 static void dress_as(struct cb_build *b, const struct sk_buff *skb)
@@ -264,7 +278,7 @@ void cb_splice_to_client(const struct cb_splice *sp, const struct cb_made *m)
 	struct nf_hook_state state = {
 		.hook = NF_INET_PRE_ROUTING,
 		.pf = k->family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4,
-		.in = client_side(sp),
+		.in = dev_get_by_index_rcu(sp->cbn->net, sp->ifindex),
 		.net = sp->cbn->net,
 	};
 	struct cb_ctx ctx = {

@@ -96,6 +96,7 @@ struct cb_splice {
 	u8 again;			/* while waiting: bare ACKs that came once more */
 	bool doubted;			/* a RST was passed on that may have ended it */
 	bool asked;			/* for that; both under flows->lock */
+	bool vrf;			/* ifindex is a VRF's own */
 	struct timer_list timer;
 	struct cb_net *cbn;
 	union {

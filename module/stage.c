@@ -403,7 +403,7 @@ static int publish(struct cb_stage *st, struct cb_table *t, const struct cb_tabl
 		return err;
 	}
 	if (cb_calm_prepare(cbn, t)) {
-		NL_SET_ERR_MSG(extack, "no memory to count the handshakes of a service with engage auto");
+		NL_SET_ERR_MSG(extack, "no memory to count the handshakes of a service with engage auto or observe");
 		cb_net_settle(cbn);
 		return -ENOMEM;
 	}

@@ -83,6 +83,7 @@ counted()
 # Everything passes, and what `auto` would have done is told: at 64 half-open of 128.
 observed()
 {
+	local i
 	box sysctl -qw net.cookiebox.splice_backlog=128
 	box cookiebox service set web engage observe
 	check_equal "observe: nothing yet" "0 0" "$(of_service would_engage) $(of_service half_open_most)"
@@ -91,16 +92,22 @@ observed()
 	check "observe: and are told" near 50 "$(of_service half_open_most)"
 	check "observe: in words" grep -q "^observed: web would not have engaged by itself; at most [45][0-9] half" \
 		<(box cookiebox service show web)
-	flood 500 4 60 >/dev/null
-	check_equal "observe: 110 would have" 1 "$(of_service would_engage)"
+	flood 500 4 30 >/dev/null
+	check_equal "observe: 80 would have" 1 "$(of_service would_engage)"
 	check "observe: half-open, within a tenth of the truth" near "$(server_half_open)" \
 		"$(of_service half_open)"
-	flood 500 4 5 >/dev/null
+	for i in 1 2 3; do			# longer than hold, and of one burst
+		pause 1
+		flood 500 4 3 >/dev/null
+	done
 	check_equal "observe: it would still last" 1 "$(of_service would_engage)"
+	pause 4
+	flood 500 4 3 >/dev/null
+	check_equal "observe: what is left over does not count again" 1 "$(of_service would_engage)"
 	check "observe: a page" fetch
 	check_equal "observe: nothing is answered" 0 "$(stat_of syn_answered)"
 	check "observe: what is forgotten by the server is by the box" wait_for 60 settled 0
-	flood 500 4 100 >/dev/null
+	flood 500 4 110 >/dev/null
 	check_equal "observe: it would have begun anew" 2 "$(of_service would_engage)"
 	check "observe: in words" grep -q "^observed: web would have engaged by itself 2 times; at most 1[0-9][0-9] half" \
 		<(box cookiebox show)

@@ -18,6 +18,7 @@ import sys
 sys.path[0] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 
 import icmp  # noqa: E402
+import tcpclient  # noqa: E402
 import tcpwire  # noqa: E402
 from gateway import SPLICED, Errors, Spec, Through  # noqa: E402
 from report import Report  # noqa: E402
@@ -182,6 +183,7 @@ def batch(target, rng, mend):
 class Fuzz:
     def __init__(self, family, macs, seed):
         self.rng = random.Random(seed)
+        tcpclient.random32 = lambda: self.rng.getrandbits(32)
         self.family = family
         self.wires = (Seeing("client", "c0", macs[0], str(family), 30000),
                       Seeing("server", "s0", macs[1], str(family), SPLICED))
