@@ -24,7 +24,7 @@ static inline bool cb_adopts(const struct cb_service_spec *spec)
 {
 	return spec->mode == COOKIEBOX_MODE_SPLICE && spec->unknown != COOKIEBOX_UNKNOWN_PASS &&
 	       spec->invalid == COOKIEBOX_INVALID_AUTO &&
-	       spec->engage != COOKIEBOX_ENGAGE_OFF && !spec->mark_mask && !spec->rule_only;
+	       spec->engage != COOKIEBOX_ENGAGE_OFF && cb_service_by_address(spec);
 }
 
 /* Is what was not heard of since then, or was under way, still to be heard of? */

@@ -23,15 +23,17 @@ static struct cb_sketch *sketch_of(const struct cb_anchor *anchor)
 	return smp_load_acquire(&anchor->engage.sketch);	/* pairs with begin() */
 }
 
-/* As auto is refused with other settings.  What is observed is counted as in calm. */
+/* With other settings auto is refused.  What is observed is counted as in calm. */
 static bool wants_count(const struct cb_service *svc)
 {
 	const struct cb_service_spec *s = &svc->spec;
 
-	if (s->mode != COOKIEBOX_MODE_SPLICE || s->mark_mask || s->rule_only ||
-	    s->unknown != COOKIEBOX_UNKNOWN_PASS || s->invalid != COOKIEBOX_INVALID_AUTO)
+	if (s->mode != COOKIEBOX_MODE_SPLICE)
 		return false;
-	return s->engage == COOKIEBOX_ENGAGE_AUTO || s->engage == COOKIEBOX_ENGAGE_OBSERVE;
+	if (s->engage == COOKIEBOX_ENGAGE_AUTO)
+		return true;
+	return s->engage == COOKIEBOX_ENGAGE_OBSERVE && cb_service_by_address(s) &&
+	       cb_service_lets_pass(s);
 }
 
 static int begin(const struct cb_net *cbn, struct cb_anchor *anchor)

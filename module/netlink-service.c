@@ -181,10 +181,10 @@ static int check_calm(struct request *r)
 	struct nlattr *blamed = r->attrs[COOKIEBOX_A_SERVICE_ENGAGE] ?:
 				r->attrs[COOKIEBOX_A_SERVICE_MODE];
 
-	if (s->mark_mask || s->rule_only)
+	if (!cb_service_by_address(s))
 		return refuse(r->extack, blamed,
 			      "engage auto in mode splice is for services with an address or port, without a mark");
-	if (s->unknown != COOKIEBOX_UNKNOWN_PASS || s->invalid != COOKIEBOX_INVALID_AUTO)
+	if (!cb_service_lets_pass(s))
 		return refuse(r->extack, blamed,
 			      "engage auto in mode splice is for unknown pass and invalid auto: what began in calm is not known when engaged");
 	return 0;

@@ -24,6 +24,7 @@
 #include <linux/rcupdate.h>
 #include "engage.h"
 #include "segment.h"
+#include "uapi/linux/cookiebox.h"
 
 struct cb_net;
 struct sk_buff;
@@ -84,6 +85,18 @@ struct cb_service_spec {		/* what the admin said */
 	u8 n_allow;
 	const struct cb_prefix *allow;	/* in a service: its own tail */
 };
+
+/* Is it chosen by its address, which is all that a segment of its server tells? */
+static inline bool cb_service_by_address(const struct cb_service_spec *s)
+{
+	return !s->mark_mask && !s->rule_only;
+}
+
+/* Mode splice: do ACKs pass that belong to nothing and open nothing? */
+static inline bool cb_service_lets_pass(const struct cb_service_spec *s)
+{
+	return s->unknown == COOKIEBOX_UNKNOWN_PASS && s->invalid == COOKIEBOX_INVALID_AUTO;
+}
 
 /* Counters of one service on one CPU. [0]: done, [1]: observed only. */
 struct cb_counters {

@@ -11,11 +11,6 @@
 #include "splice.h"
 #include "uapi/linux/cookiebox.h"
 
-static bool lets_pass(const struct cb_service_spec *spec)
-{
-	return spec->invalid == COOKIEBOX_INVALID_AUTO && spec->unknown == COOKIEBOX_UNKNOWN_PASS;
-}
-
 /**
  * cb_splice_ask() - a SYN: what may be announced for its server?
  * @ctx:	options parsed
@@ -33,7 +28,7 @@ struct cb_decision cb_splice_ask(struct cb_ctx *ctx, struct cb_profile *profile)
 	state = cb_profiles_look(p, &ctx->seg.tuple, ctx->now_ms, profile);
 	if (state == CB_PROFILE_DEAD)
 		return cb_decide(CB_PASS, CB_R_SERVER_DEAD);
-	if (state == CB_PROFILE_KNOWN || !lets_pass(spec))
+	if (state == CB_PROFILE_KNOWN || !cb_service_lets_pass(spec))
 		return cb_decide(CB_ANSWER, CB_R_NONE);
 	/* The answer would be taken for one of the connection that these ends had before. */
 	if (cb_splice_find(ctx->cbn, &ctx->seg.tuple))

@@ -132,7 +132,7 @@ go()
 # through FILE: all cases of tests/netns/FILE, written for gateway.py, plainly forwarded and spliced.
 through()
 {
-	local line plain=plain
+	local plain=plain
 
 	if can_splice; then
 		plain=
@@ -140,13 +140,7 @@ through()
 			box cookiebox service add always addr "$MADE_UP" port 2500-2999 mode splice ||
 			die "service add"
 	fi
-	while read -r line; do
-		case $line in
-		"ok "*) ok "${line#ok }" ;;
-		"not ok "*) not_ok "${line#not ok }" ;;
-		*) echo "$line" ;;
-		esac
-	done < <(box taskset -c 0 python3 -B "$TOP/tests/netns/$1" "$FAMILY" "$SERVER_MAC" "$BOX_MAC" \
+	relay < <(box taskset -c 0 python3 -B "$TOP/tests/netns/$1" "$FAMILY" "$SERVER_MAC" "$BOX_MAC" \
 		$plain 2>&1)
 	[ "$LIB_COUNT" != 0 ] || die "no case ran"
 }

@@ -44,6 +44,21 @@ not_ok()
 	echo "not ok $LIB_COUNT - $*"
 }
 
+# relay [PREFIX]: what a program prints of results, numbered or not, on stdin, become results of the script.
+relay()
+{
+	local line what
+	while read -r line; do
+		what=${line#*ok }
+		[[ $what =~ ^[0-9]+\ -\ (.*) ]] && what=${BASH_REMATCH[1]}
+		case $line in
+		"ok "*) ok "${1-}$what" ;;
+		"not ok "*) not_ok "${1-}$what" ;;
+		*) echo "$line" ;;
+		esac
+	done
+}
+
 # skip DESCRIPTION REASON
 skip()
 {

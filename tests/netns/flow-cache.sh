@@ -78,13 +78,7 @@ topology
 load_module
 server sysctl -qw net.cookiebox.embryonic_max=0 # what the cookie alone tells of options
 add_services || die "service add"
-while read -r line; do
-	case $line in
-	"ok "*) ok "${line#ok }" ;;
-	"not ok "*) not_ok "${line#not ok }" ;;
-	*) echo "$line" ;;
-	esac
-done < <(server python3 -B "$TOP/tests/netns/flow-cache.py" "$FAMILY" \
+relay < <(server python3 -B "$TOP/tests/netns/flow-cache.py" "$FAMILY" \
 	"$SERVER_MAC" $TIMES 2>&1 || echo "not ok the clients ended well")
 
 start_nginx

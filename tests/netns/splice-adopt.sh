@@ -31,15 +31,8 @@ in_state()
 
 numbers()
 {
-	local line
-	while read -r line; do
-		case $line in
-		"ok "*) ok "numbers, ${line#ok }" ;;
-		"not ok "*) not_ok "numbers, ${line#not ok }" ;;
-		*) echo "$line" ;;
-		esac
-	done < <(box taskset -c 0 python3 -B "$TOP/tests/netns/splice-adopt.py" "$FAMILY" "$SERVER_MAC" \
-		"$BOX_MAC" 2>&1)
+	relay "numbers, " < <(box taskset -c 0 python3 -B "$TOP/tests/netns/splice-adopt.py" "$FAMILY" \
+		"$SERVER_MAC" "$BOX_MAC" 2>&1)
 }
 
 # served UNKNOWN, or ARGUMENTS: the web server is behind the service from now on; only then.

@@ -22,15 +22,9 @@ box cookiebox service add always addr "$MADE_UP" port 2500-2999 mode splice unkn
 [ -z "${LONG-}" ] || SEEDS="1 $RANDOM $RANDOM" FRAMES=10000
 plan
 for seed in $SEEDS; do
-	claims=0
-	while read -r line; do
-		case $line in
-		"ok "*) claims=$((claims + 1)); ok "seed $seed: ${line#ok * - }" ;;
-		"not ok "*) claims=$((claims + 1)); not_ok "seed $seed: ${line#not ok * - }" ;;
-		*) echo "$line" ;;
-		esac
-	done < <(box taskset -c 0 python3 -B "$TOP/tests/netns/splice-fuzz.py" "$FAMILY" "$SERVER_MAC" \
-		"$BOX_MAC" $FRAMES "$seed" 2>&1)
-	[ $claims = 6 ] || die "seed $seed: it broke off"
+	before=$LIB_COUNT
+	relay "seed $seed: " < <(box taskset -c 0 python3 -B "$TOP/tests/netns/splice-fuzz.py" "$FAMILY" \
+		"$SERVER_MAC" "$BOX_MAC" $FRAMES "$seed" 2>&1)
+	[ $((LIB_COUNT - before)) = 6 ] || die "seed $seed: it broke off"
 done
 finish
