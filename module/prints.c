@@ -42,7 +42,6 @@
 #define SERIAL_MASK	15u
 #define TIME_SHIFT	6
 #define TIME_MASK	1023u
-#define TIME_UNIT_SHIFT	4	/* 16 ms */
 
 /* Number of a place: bucket, and which of its places. */
 #define PLACE_BITS	4
@@ -57,14 +56,14 @@
 static u16 state_of(unsigned int what, u8 serial, u64 now_ms)
 {
 	return what | (serial & SERIAL_MASK) << SERIAL_SHIFT |
-	       ((now_ms >> TIME_UNIT_SHIFT) & TIME_MASK) << TIME_SHIFT;
+	       ((now_ms >> CB_REPEAT_UNIT_SHIFT) & TIME_MASK) << TIME_SHIFT;
 }
 
 static bool is_young(u16 state, u64 now_ms)
 {
-	unsigned int now = (now_ms >> TIME_UNIT_SHIFT) & TIME_MASK;
+	unsigned int now = (now_ms >> CB_REPEAT_UNIT_SHIFT) & TIME_MASK;
 
-	return ((now - (state >> TIME_SHIFT)) & TIME_MASK) <= CB_REPEAT_MS >> TIME_UNIT_SHIFT;
+	return ((now - (state >> TIME_SHIFT)) & TIME_MASK) <= CB_REPEAT_MS >> CB_REPEAT_UNIT_SHIFT;
 }
 
 static struct cb_prints_bucket *bucket(const struct cb_prints *set, u32 half)

@@ -16,6 +16,11 @@
 /* A repeat of a tentative redemption within this is one and the same first flight. */
 #define CB_REPEAT_MS		100u
 
+/* Times are kept in units of 16 ms: what comes so long after is none for certain. */
+#define CB_REPEAT_UNIT_SHIFT	4
+#define CB_REPEAT_MOST_MS \
+	(((CB_REPEAT_MS >> CB_REPEAT_UNIT_SHIFT) + 1) << CB_REPEAT_UNIT_SHIFT)
+
 /* 128 bytes: 16 for each that it is rated for. */
 struct cb_prints_bucket {
 	u64 print[CB_PRINTS_PLACES];	/* 0: none */

@@ -65,7 +65,9 @@ void cb_redeem_settle(struct cb_net *cbn)
 		recent->n--;
 }
 
-/* All of them; those that are neither seen nor young are given up. */
+/* All of them; those that are neither seen nor young are given up: not before the set lets
+ * their cookies open again, since what is on the list is let through before (failed_here()).
+ */
 static void settle_all(struct cb_recent *recent, u64 now_ms)
 {
 	unsigned int i = 0;
@@ -73,7 +75,7 @@ static void settle_all(struct cb_recent *recent, u64 now_ms)
 	while (i < recent->n) {
 		struct cb_recent_one *one = &recent->one[i];
 
-		if (settled(recent->cbn, one) || now_ms - one->since_ms >= CB_REPEAT_MS)
+		if (settled(recent->cbn, one) || now_ms - one->since_ms >= CB_REPEAT_MOST_MS)
 			*one = recent->one[--recent->n];
 		else
 			i++;

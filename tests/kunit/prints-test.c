@@ -83,6 +83,24 @@ static void one_life(struct kunit *test)
 	cb_prints_free(set);
 }
 
+/* Wherever in a unit of time it began: redeem.c relies on it. */
+static void repeats_end(struct kunit *test)
+{
+	struct cb_prints *set = new_set(test, 64);
+	u64 print, at;
+	u32 i;
+
+	for (i = 0; i < 1 << CB_REPEAT_UNIT_SHIFT; i++) {
+		print = print_of(5, i);
+		at = NOW + i;
+		KUNIT_EXPECT_EQ(test, redeem(set, print, 3, at), CB_PRINT_HELD);
+		KUNIT_EXPECT_EQ(test, redeem(set, print, 3, at + 96), CB_PRINT_REPEATED);
+		KUNIT_EXPECT_EQ(test, redeem(set, print, 3, at + CB_REPEAT_MOST_MS),
+				CB_PRINT_HELD);
+	}
+	cb_prints_free(set);
+}
+
 static void undone(struct kunit *test)
 {
 	struct cb_prints *set = new_set(test, 8);
@@ -198,6 +216,7 @@ static void serials(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(exact),
 	KUNIT_CASE(one_life),
+	KUNIT_CASE(repeats_end),
 	KUNIT_CASE(undone),
 	KUNIT_CASE(full),
 	KUNIT_CASE(by_epochs),

@@ -13,7 +13,7 @@ import sys
 import time
 
 import tap
-from genl import C, Refused, Socket, counter, parse, text, u8, u16
+from genl import C, Counted, Refused, Socket, parse, text, u8, u16
 from tap import ACK, RST, SYN
 
 NAME, PORT = C["A_SERVICE_NAME"], 8090
@@ -205,6 +205,7 @@ class Case:
 
     def __init__(self, pair):
         self.pair = pair
+        self.counted = None         # since it was prepared
 
     def prepare(self):
         return self.pair.begin()
@@ -222,20 +223,22 @@ class Case:
         right = self.right()
         wrong = None if right or failed else f"nothing failed, and yet: {result!r}"
         if not right and not self.late():
-            wrong = f"{result!r}, and it stays so"
+            wrong = f"{result!r}, and it stays so; {self.counted}"
         self.pair.end()
         if not self.pair.complete():
             wrong = f"{wrong}; the next connection does not work"
+        self.counted = Counted(self.counted.sock)
         return wrong if self.prepare() else f"{wrong}; cannot be prepared"
 
     counts = 0          # of its allocations are the box's; each that fails is counted, most without a word
 
     def run(self, fail, ok, sock, what):
+        self.counted = Counted(sock)
         ready = self.prepare()
         for _ in range(3):      # what for once needs an allocation less ends it too early
-            before = counter(sock, "no_memory")
+            counted = Counted(sock)
             count, complaints = fail.each(self.act, self.judge, 200)
-            grown = counter(sock, "no_memory") - before
+            grown = counted["no_memory"]
             if complaints or grown >= self.counts:
                 break
         self.pair.end()

@@ -135,7 +135,7 @@ class Server(End):
             return
         self.watch(segment)
         self.seen.append(segment)
-        self.syns.append((time.monotonic(), segment))
+        self.syns.append((segment.when, segment))
         self.irs, self.expected = segment.seq, (segment.seq + 1) & MASK
         self.echo = segment.timestamp[0] if segment.timestamp else None
 

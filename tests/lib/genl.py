@@ -73,15 +73,32 @@ def parse(data):
     return found
 
 
-def counter(sock, name):
-    """Sum over services of a counter."""
-    total = 0
+def counters(sock):
+    """{name: how often}, sums over services."""
+    total = {}
     for reply in sock.dump(C["CMD_STATS_GET"]):
         for one in reply.get(C["A_STATS_COUNTER"], []):
             fields = parse(one)
-            if fields[C["A_COUNTER_NAME"]][0].rstrip(b"\0").decode() == name:
-                total += struct.unpack("=Q", fields[C["A_COUNTER_DONE"]][0])[0]
+            name = fields[C["A_COUNTER_NAME"]][0].rstrip(b"\0").decode()
+            total[name] = total.get(name, 0) + struct.unpack("=Q", fields[C["A_COUNTER_DONE"]][0])[0]
     return total
+
+
+class Counted:
+    """What the module counts from now on: by name, or as a sentence."""
+
+    def __init__(self, sock):
+        self.sock, self.before = sock, counters(sock)
+
+    def grown(self):
+        return {name: now - self.before.get(name, 0) for name, now in counters(self.sock).items()}
+
+    def __getitem__(self, name):
+        return self.grown()[name]
+
+    def __str__(self):
+        seen = ", ".join(f"{name} {much}" for name, much in self.grown().items() if much)
+        return f"counted: {seen or 'nothing'}"
 
 
 class Refused(Exception):

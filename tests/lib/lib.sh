@@ -168,7 +168,7 @@ wait_for()
 	shift
 	end=$((SECONDS + limit))
 	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || return 1
+		[ $SECONDS -le $end ] || return 1
 		pause 0.05
 	done
 }

@@ -45,9 +45,10 @@ replay()
 
 	echo "$1" >&"${REPLAYER[1]}"
 	read -r -t "${REPLAY_LIMIT:-200}" line <&"${REPLAYER[0]}" || die "replay $1: no end"
-	ANSWERS=$(jq .answers <<<"$line")
+	[[ $line =~ \"answers\":\ *([0-9]+),\ *\"rsts\":\ *([0-9]+) ]] || die "replay $1: $line"
+	ANSWERS=${BASH_REMATCH[1]}
 	# shellcheck disable=SC2034 # for the script that sources this
-	RSTS=$(jq .rsts <<<"$line")
+	RSTS=${BASH_REMATCH[2]}
 }
 
 close_replay()

@@ -15,7 +15,7 @@ import time
 import tcpwire
 from tcpwire import MASK, before, option
 
-SO_RCVBUFFORCE, SO_ATTACH_FILTER = 33, 26
+SO_RCVBUFFORCE, SO_ATTACH_FILTER, SO_TIMESTAMPNS = 33, 26, 35
 PORTS = 1000            # of a thread's clients
 PATIENCE = 10           # seconds; an emulated machine may be slow
 
@@ -42,12 +42,14 @@ class Wire:
         self.filter(54 + 2 if family == "6" else 34 + 2, first_port)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         self.socket.bind((device, tcpwire.ETHER_IPV6 if family == "6" else tcpwire.ETHER_IPV4))
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.setblocking(False)
         self.poll = select.poll()
         self.poll.register(self.socket, select.POLLIN)
         self.ethernet = bytes.fromhex(peer.replace(":", "")) + self.socket.getsockname()[4]
         self.clients = {}
         self.next_port = first_port
+        self.when = 0
 
     def foreign_socket(self, family, kind):
         """A socket in the other namespace."""
@@ -73,18 +75,26 @@ class Wire:
     def pump(self, patience):
         """Hands one frame to whom it is for; false if there is none in time (seconds)."""
         try:
-            frame = self.socket.recv(1 << 16)
+            frame = self.receive()
         except BlockingIOError:
             if not self.poll.poll(max(patience, 0) * 1000):
                 return False
-            frame = self.socket.recv(1 << 16)
+            frame = self.receive()
         self.deliver(frame)
         return True
+
+    def receive(self):
+        """A frame. `when` is when it came, by the kernel, however late it is taken (s)."""
+        frame, ancillary, _, _ = self.socket.recvmsg(1 << 16, 64)
+        self.when = next((s + ns / 1e9 for _, kind, data in ancillary if kind == SO_TIMESTAMPNS
+                          for s, ns in [struct.unpack("=qq", data)]), time.time())
+        return frame
 
     def deliver(self, frame):
         segment = tcpwire.parse(frame)
         client = segment and self.clients.get(segment.dport)
         if client:
+            segment.when = self.when
             client.inbox.append(segment)
 
 

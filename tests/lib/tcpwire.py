@@ -31,6 +31,7 @@ class Segment:
         self.source, self.dest, self.ip = source, dest, ip
         self.flags = "".join(f for i, f in enumerate(FLAGS) if bits & 1 << i)
         self.data = tcp[header:]
+        self.when = None        # by the wire's clock (s)
         self.order = []         # option kinds as they stand
         self.mss = self.wscale = self.timestamp = None
         self.sack_ok, self.sack = False, []

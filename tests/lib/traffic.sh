@@ -90,7 +90,8 @@ raw()
 {
 	local base=10.1.0.1
 	[ "$FAMILY" != 6 ] || base=fd01::1
-	client "$RAWTCP" -i c0 -m "$SERVER_MAC" -s "${RAW_BASE:-$base}" \
+	# On one CPU, whose backlog is first in, first out: with two, data may overtake the ACK before it.
+	client taskset -c 0 "$RAWTCP" -i c0 -m "$SERVER_MAC" -s "${RAW_BASE:-$base}" \
 		-g /page -d "dst=$SERVER ${RAW_DEFAULTS:-}" "$@"
 }
 

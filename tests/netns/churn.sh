@@ -102,7 +102,7 @@ namespace_all()
 	client bash -c 'for ((i = n = 0; i < '$TIMES'; i++)); do
 		printf "%s\n" "netns add brief" "link add b0 netns brief up address '$BRIEF' type veth peer name b$i" \
 			"link set b$i up" | ip -b - && '"$INNS"' brief cookiebox service add web port 80 mode local &&
-			timeout 1 '"$SYNFLOOD"' b$i '$BRIEF' 10.0.0.9 80 0 0.02 >/dev/null && n=$((n + 1))
+			timeout 20 '"$SYNFLOOD"' b$i '$BRIEF' 10.0.0.9 80 0 0.02 >/dev/null && n=$((n + 1))
 		ip netns del brief
 	done; echo $n'
 }

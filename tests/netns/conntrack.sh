@@ -163,7 +163,7 @@ nothing_before()
 	start_flood 2000 60
 	wait_for 20 flooded 2000 || die "the flood does not arrive"
 	check_equal "a flood leaves no entry" "" "$(entries)"
-	WAIT=5 hold 40000
+	WAIT=20 hold 40000
 	check_equal "under the flood, a connection" "40000 ok" "$HELD"
 	check_equal "is shown as established" "40000 ESTABLISHED" "$(states 40000)"
 	check_equal "and has the only entry" 1 "$(entries | wc -l)"

@@ -158,7 +158,7 @@ def four_copies(place):
         time.sleep(left - 4 if left > 4 else left + 4)
         epoch = status("epoch")
         clients = [(place.client(port, timestamps, 1, n), n, old)
-                   for timestamps in FORMS for n in range(4) for old in (False, True)
+                   for timestamps in FORMS for n in reversed(range(4)) for old in (False, True)
                    if timestamps or not old]
         opened(place, *(c for c, _, _ in clients))
         first = {c: c.echo for c, _, _ in clients}
@@ -219,13 +219,18 @@ def when_copies(place):
 
 def syn_again(place):
     """The client's own SYN, sent again, takes the place of the copy due within half a second."""
-    start = time.monotonic()
-    client = opened_one(place, OPEN)
-    seen = []
-    for until in (0.75, 2.5, 6):            # copies would be due at 1, 2.75 and 6.5 s
-        seen += place.watch(start + until - time.monotonic(), client)[client]
-        client.syn()
-    say(len(seen) == 2, "a SYN sent again is answered, and not twice", [str(s) for _, s in seen])
+    for host in range(1, 6):                # until the machine was in time
+        start, late = time.monotonic(), 0
+        client = opened_one(place, OPEN, host=host)
+        seen = []
+        for until in (0.75, 2.5, 6):        # copies would be due at 1, 2.75 and 6.5 s
+            seen += place.watch(start + until - time.monotonic(), client)[client]
+            client.syn()
+            late = max(late, time.monotonic() - start - until)
+        if late < 0.2:
+            break
+    say(len(seen) == 2 and late < 0.2, "a SYN sent again is answered, and not twice",
+        [late, *(str(s) for _, s in seen)])
 
 
 def reset(place):
@@ -234,7 +239,7 @@ def reset(place):
     right, wrong = (opened_one(place, OPEN, prefix=n) for n in range(2))
     right.send("R", seq=right.isn + 1)
     wrong.send("R", seq=wrong.isn + 2)
-    came = place.watch(start + 2.5 - time.monotonic(), right, wrong)
+    came = place.watch(start + 2 - time.monotonic(), right, wrong)
     say(not came[right], "nothing more to a client that has reset", came[right])
     say(len(came[wrong]) == 1, "a reset with another number changes nothing", came[wrong])
 
@@ -272,7 +277,7 @@ def spoofed(place):
     crowd = [place.client(OPEN, host=1 + n) for n in range(40)]
     other = place.client(OPEN, prefix=1)
     opened(place, *crowd, other)
-    came = place.watch(7 + SLOP, *crowd, other)
+    came = place.watch(10, *crowd, other)       # the last is due after 7
     mine = sum(len(came[c]) for c in crowd)
     # 8 a second and prefix, up to 12 in one; three times at most two of the gate's seconds.
     say(3 * 4 <= mine <= 3 * 2 * 12, "spoofed SYNs draw no more than the cap of their prefix", mine)
@@ -296,6 +301,10 @@ def flush(place):
         tool("cache", "flush")
         say(held >= 20 and status("embryonic") == 0,
             "SYN-ACKs are counted, and none is held after a flush", f"{held} before")
+        while place.wire.pump(0):           # what a slow machine had sent again before
+            pass
+        for client in many:
+            client.inbox.clear()
         came = place.watch(1 + SLOP, *many)
         say(not any(came.values()), "none is sent again", came)
         for client in many:

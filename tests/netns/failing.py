@@ -8,6 +8,7 @@ import gc
 import os
 import select
 import socket
+import struct
 import subprocess
 import sys
 
@@ -18,7 +19,7 @@ import failing  # noqa: E402
 import failing_rules  # noqa: E402
 import failing_splice  # noqa: E402
 import tap  # noqa: E402
-from genl import C, DUMP, Refused, Socket, attr, counter, nest, text, u8, u16, u32  # noqa: E402
+from genl import C, DUMP, Counted, Refused, Socket, attr, nest, text, u8, u16, u32  # noqa: E402
 from report import Report  # noqa: E402
 
 MODULE = os.environ["MODULE"]
@@ -363,9 +364,6 @@ class Client:
                 pass
         self.device.send(self.family, Client.port, self.dport, 1000, 0, tap.SYN,
                          b"\2\4\5\xb4\4\2\1\1", data)
-        return self.answer()
-
-    def answer(self):
         return [s for s in self.device.drain() if s["dport"] == Client.port]
 
     def ack(self, seq):
@@ -374,13 +372,16 @@ class Client:
     def accepted(self):
         if not select.select([self.server], [], [], 0)[0]:
             return False
-        self.server.accept()[0].close()
+        child = self.server.accept()[0]
+        # By a RST: nobody would acknowledge a FIN, and what waits for that knows the tuple.
+        child.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+        child.close()
         return True
 
 
 def syns(fail, sock, client, what, data=b""):
     """Whatever fails, a SYN is answered or not, and the next one is."""
-    refused_before = counter(sock, "no_memory")
+    counted = Counted(sock)
 
     def judge(failed, result):
         good = isinstance(result, list) and len(result) == 1 and result[0]["flags"] == tap.SYN | tap.ACK
@@ -389,18 +390,19 @@ def syns(fail, sock, client, what, data=b""):
         return None if len(client.syn()) == 1 else "the next one is not answered"
 
     count, complaints = fail.each(lambda: client.syn(data), judge, 200)
-    grown = counter(sock, "no_memory") - refused_before
+    grown = counted["no_memory"]
     ok(count > 1 and not complaints, f"{what}: {count} allocations fail", complaints)
     ok(grown > 0, f"{what}: no_memory grows by {grown}")
 
 
 def acks(fail, sock, client, what):
     """Whatever fails, the same ACK sent again makes the connection."""
-    refused_before = counter(sock, "no_memory")
+    counted, one = Counted(sock), None
     seq = 0
 
     def shake():
-        nonlocal seq
+        nonlocal seq, one
+        one = Counted(sock)
         answer = client.syn()
         seq = answer[0]["seq"] + 1 if answer else 0
 
@@ -409,14 +411,15 @@ def acks(fail, sock, client, what):
         if not made:
             client.ack(seq)
             again = client.accepted()
-        shake()
+        wrong = None if made or again else f"nor when it is sent again: {result!r}; {one}"
         if not failed and not made:
-            return f"no connection: {result!r}"
-        return None if made or again else f"nor when it is sent again: {result!r}"
+            wrong = f"no connection: {result!r}; {one}"
+        shake()
+        return wrong
 
     shake()
     count, complaints = fail.each(lambda: client.ack(seq), judge, 200)
-    grown = counter(sock, "no_memory") - refused_before
+    grown = counted["no_memory"]
     ok(count > 3 and not complaints, f"{what}: {count} allocations fail", complaints)
     ok(grown > 0, f"{what}: no_memory grows by {grown}")
 

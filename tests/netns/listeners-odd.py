@@ -12,8 +12,8 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 
 import bpf  # noqa: E402
 from genl import C, attr, nest, u8  # noqa: E402
-from listen import (AF, ANY, CLIENT, SERVER, V6, accept, case, connect, ends, ended,  # noqa: E402
-                    enter, how, link_local, listen, nobody, pump, receive, run, serve, sh,
+from listen import (AF, ANY, CLIENT, LIMIT, SERVER, V6, accept, case, connect, ends, ended,  # noqa: E402
+                    enter, how, link_local, listen, nobody, pump, queued, receive, run, serve, sh,
                     sysctl, tcp, where)
 
 MPTCP, SOL_MPTCP, MPTCP_INFO = 262, 284, 1
@@ -72,6 +72,7 @@ def mptcp_dual(port):
                                               "queue_full": (1, 9)})
 def mptcp_full(port):
     with listen(port, protocol=MPTCP, backlog=0) as listener, connect(port) as first:
+        queued(listener, 1)
         early = how(connect, port, limit=0.3)[0]
         one = accept(listener)
         outcome = serve_mptcp(listener, connect(port))
@@ -88,7 +89,7 @@ def allow(address):
 
 def subflows(sock, want=1):
     """How many further subflows the connection has, after a while."""
-    end = time.monotonic() + 1.5
+    end = time.monotonic() + LIMIT
     while True:
         found = sock.getsockopt(SOL_MPTCP, MPTCP_INFO, 64)[0]
         if found >= want or time.monotonic() > end:

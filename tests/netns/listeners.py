@@ -12,7 +12,8 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 
 import bpf  # noqa: E402
 from listen import (ANY, BRIEF, LIMIT, SERVER, V6, accept, case, connect, ended, ends,  # noqa: E402
-                    how, link_local, listen, nobody, pump, receive, run, serve, sysctl, tcp, where)
+                    how, link_local, listen, nobody, pump, queued, receive, run, serve, sysctl, tcp,
+                    where)
 
 SO_MARK = (socket.SOL_SOCKET, socket.SO_MARK)
 REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -439,6 +440,7 @@ def many(port):
 def full(port):
     with listen(port, backlog=3) as listener:
         clients = [connect(port) for _ in range(4)]
+        queued(listener, 4)
         late = tcp("client")
         late.setblocking(False)
         late.connect_ex(where(SERVER, port))
@@ -448,23 +450,24 @@ def full(port):
         children.append(accept(listener))
         children[-1].sendall(b"220")
         late.settimeout(LIMIT)
-        outcome = {"early": early, "done": done, "banner": late.recv(3)}
+        banner = late.recv(3)
         for sock in clients + children + [late]:
             sock.close()
-        return outcome
+        return {"early": early, "done": done, "banner": banner}
 
 
-@case("opened within 100 ms of a refused connect", counts={"no_listener": (1, 9)})
+@case("opened within 100 ms of a refused connect", counts=(OPENED := {"no_listener": (1, 9)}))
 def opened(port):
+    began = time.monotonic()
     refused = how(connect, port)[0]
     with listen(port) as listener:
-        outcome = serve(listener, connect(port))
-    outcome["before"] = refused
-    return outcome
+        client = connect(port)
+        if time.monotonic() - began > 0.1:      # too late for what this is about
+            OPENED.update(syn_answered=(0, 1), cookie_accepted=(0, 1))
+        return {**serve(listener, client), "before": refused}
 
 
-@case("closed and opened again within 100 ms",
-      counts={"syn_answered": 2, "cookie_accepted": 2})
+@case("closed and opened again within 100 ms", counts={"syn_answered": 2, "cookie_accepted": 2})
 def reopened(port):
     with listen(port) as listener:
         first = serve(listener, connect(port))
@@ -478,8 +481,7 @@ def closed(port):
     with listen(port) as listener:
         outcome = serve(listener, connect(port))
     time.sleep(0.15)
-    outcome["result"] = how(connect, port)[0]
-    return outcome
+    return {**outcome, "result": how(connect, port)[0]}
 
 
 @case("closed while a client waits in the queue: reset")

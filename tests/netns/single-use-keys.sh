@@ -55,6 +55,7 @@ over_epochs()
 	server sysctl -qw net.cookiebox.epoch_seconds=2
 	server cookiebox key rotate --now
 	exec {EVENTS}< <(exec "$INNS" server cookiebox -j monitor)
+	check "an epoch begins" next_epochs 1
 	used "epochs of 2 s"
 	count
 	for ((i = 0; i < 5; i++)); do

@@ -67,7 +67,7 @@ def syn_lost(side):
     if side.engaged:
         first, second, third = (when for when, _ in server.syns[:3])
         side.must(f"after {second - first:.2f} s and {third - second:.2f} s",
-                  0.5 < second - first < 3 and third - second > 1.5 * (second - first))
+                  0.9 < second - first < 3 and third - second > 1.9)
     side.must("another number", len({syn.seq for _, syn in server.syns}) == 1)
     side.settle()
     side.exchange()

@@ -67,18 +67,31 @@ mean()
 	echo $((($(printf '%s+' "$@")0) / $#))
 }
 
+# both JUDGE ARGUMENTS: one round more of as_fast's, without and with a splice.
+both()
+{
+	local judge=$1
+	shift
+	plainly
+	plain+=("$(transfer "$@")")
+	spliced
+	with+=("$(transfer "$@")")
+	a=$($judge "${plain[@]}") b=$($judge "${with[@]}")
+}
+
 # as_fast JUDGE NAME ROUNDS up|down ARGUMENTS: within a tenth of plain forwarding, or LEAST percent, in turns.
 as_fast()
 {
 	local judge=$1 name=$2 rounds=$3 least=${LEAST-90} plain=() with=() a b
 	shift 3
 	for ((i = 0; i < rounds; i++)); do
-		plainly
-		plain+=("$(transfer "$@")")
-		spliced
-		with+=("$(transfer "$@")")
+		both "$judge" "$@"
 	done
-	a=$($judge "${plain[@]}") b=$($judge "${with[@]}")
+	# Of the best each has to have had one that nothing else on this machine slowed down.
+	while [ "$judge" = best ] && [ $((b * 100)) -lt $((a * least)) ] && [ $i -lt 10 ]; do
+		both "$judge" "$@"
+		i=$((i + 1))
+	done
 	note "$name, $1: plain ${plain[*]}; spliced ${with[*]} kbit/s"
 	check "$name, $1: spliced as fast as plain" test "$((b * 100))" -ge "$((a * least))" -a "$a" -gt 0
 	[ "$a" -le 0 ] || note "$name, $1: $judge $a and $b, $((b * 100 / a)) %"
