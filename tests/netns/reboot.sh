@@ -15,7 +15,7 @@ phase=$1 clock=$2
 # Later than any guest of this kind is ready.
 case $PLATFORM in
 vm) UPTIME=90 ;;
-*) UPTIME=20 ;;
+*) UPTIME=45 ;;
 esac
 TIMES=20
 PLAIN="layout=mss,nop,ws,nop,nop,sok"
