@@ -202,7 +202,8 @@ def ended(sock):
 
 
 class Info:
-    """struct tcp_info, as far as it shows what was negotiated."""
+    """struct tcp_info, as far as it shows what was negotiated, and a listener's queue."""
+
     def __init__(self, sock):
         raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
         self.options, scales = raw[5], raw[6]
