@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import struct
+import sys
 
 TOP = os.environ.get("TOP", os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
@@ -73,14 +74,19 @@ def parse(data):
     return found
 
 
-def counters(sock):
-    """{name: how often}, sums over services."""
+def counters(sock, service=None, which="DONE"):
+    """{reason: how often}, zeros included, of a service or summed over all; which: or "OBSERVED"."""
+    if service is None:
+        replies = sock.dump(C["CMD_STATS_GET"])
+    else:
+        replies = sock.request(C["CMD_STATS_GET"], text(C["A_STATS_NAME"], service))
     total = {}
-    for reply in sock.dump(C["CMD_STATS_GET"]):
+    for reply in replies:
         for one in reply.get(C["A_STATS_COUNTER"], []):
             fields = parse(one)
             name = fields[C["A_COUNTER_NAME"]][0].rstrip(b"\0").decode()
-            total[name] = total.get(name, 0) + struct.unpack("=Q", fields[C["A_COUNTER_DONE"]][0])[0]
+            much = fields.get(C["A_COUNTER_" + which], [bytes(8)])[0]
+            total[name] = total.get(name, 0) + int.from_bytes(much, sys.byteorder)
     return total
 
 

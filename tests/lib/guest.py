@@ -117,7 +117,7 @@ class Boot:
             code = int(item[2])
             self.results[item[1]] = ktap.judge(self.name(item[1]), self.text, code)
             self.results[item[1]].seconds = time.monotonic() - self.started
-            self.results[item[1]].cpu = self.cpu_time() - self.cpu
+            self.results[item[1]].cpu = max(self.cpu_time() - self.cpu, 0.0)  # it may be gone
             self.current, self.text = None, []
         elif item[0] == "done":
             self.done = True

@@ -255,7 +255,7 @@ class Case:
     def __init__(self, function, what, **how_so):
         self.function, self.what, self.how = function, what, how_so
         self.port = how_so.get("port", 0)
-        self.outcome, self.counted = {}, {}
+        self.outcome, self.counted, self.late = {}, {}, False
 
     def service(self):
         more = self.how.get("service", b"")
@@ -270,6 +270,7 @@ def case(what, **how_so):
     port=NUMBER     of its own, for rules that know it
     counts={...}    reasons and how often: a number, or (least, most); default: one SYN answered,
                     one cookie accepted; what is not named must not be counted at all
+    late={...}      besides those, for a run of which the function says late()
     differs={...}   parts of the outcome that may differ: {"part": "why"}
     stock={...}     parts that the outcome must have without cookiebox, besides being one
     when=BOOL       whether it applies
@@ -301,20 +302,22 @@ class Box:
 
     def counters(self, one):
         """{reason: times} of what was done, zeros left out."""
-        answer = self.sock.request(C["CMD_STATS_GET"], text(C["A_STATS_NAME"], f"p{one.port}"))
-        found = {}
-        for data in answer[0].get(C["A_STATS_COUNTER"], []):
-            counter = genl.parse(data)
-            name = counter[C["A_COUNTER_NAME"]][0].rstrip(b"\0").decode()
-            done = int.from_bytes(counter[C["A_COUNTER_DONE"]][0], sys.byteorder)
-            if done:
-                found[name] = done
-        return found
+        found = genl.counters(self.sock, f"p{one.port}")
+        return {reason: times for reason, times in found.items() if times}
+
+
+def of_port(port):
+    return next(one for one in cases if one.port == port)
 
 
 def counted(port):
     """For cases that look while they run."""
-    return next(box[0].counters(one) for one in cases if one.port == port)
+    return box[0].counters(of_port(port))
+
+
+def late(port):
+    """For cases that notice that this run came too late for what they are about: see late=."""
+    of_port(port).late = True
 
 
 def differences(one, other, path=""):
@@ -350,12 +353,15 @@ def judge(one):
         if not any(part == a or part.startswith(a + ".") for a in allowed):
             yield f"{part}: {was} without cookiebox, {now} with it"
     expected = one.how.get("counts", {"syn_answered": 1, "cookie_accepted": 1})
+    if one.late:        # the last run: engaged
+        expected = {**expected, **one.how.get("late", {})}
     yield from wrong_counts(one.counted["always"], expected)
     yield from (f"engage off: counted {n}" for n in one.counted["off"])
 
 
 def attempt(one, control, engage):
     control.add(one, engage)
+    one.late = False
     started = time.monotonic()
     try:
         one.outcome[engage] = one.function(one.port)

@@ -18,7 +18,6 @@ import subprocess
 
 import genl
 import segments
-from genl import C
 from segments import ACK, SYN, TS, Packet
 
 FAMILY = os.environ.get("FAMILY", "4")
@@ -82,18 +81,12 @@ class Counters:
 
     def read(self):
         """{reason: how often}, without those that are 0."""
-        return {name: done for name, done, _ in self.rows() if done}
+        found = genl.counters(self.sock, self.service)
+        return {reason: done for reason, done in found.items() if done}
 
     def observed(self):
-        return {name: seen for name, _, seen in self.rows() if seen}
-
-    def rows(self):
-        name, done, seen = (C["A_COUNTER_" + n] for n in ("NAME", "DONE", "OBSERVED"))
-        reply = self.sock.request(C["CMD_STATS_GET"], genl.text(C["A_STATS_NAME"], self.service))
-        for raw in reply[0].get(C["A_STATS_COUNTER"], []):
-            row = genl.parse(raw)
-            yield (row[name][0].rstrip(b"\0").decode(), *struct.unpack(
-                "=QQ", row[done][0] + row.get(seen, [bytes(8)])[0]))
+        found = genl.counters(self.sock, self.service, "OBSERVED")
+        return {reason: seen for reason, seen in found.items() if seen}
 
     def told(self):
         """The same, by the tool."""
