@@ -4,24 +4,15 @@
  *
  * Owns no state.  Invariant: what is written comes from struct cb_build alone, so
  * that the buffer may be that of the segment which is being answered.  Called by
- * reply.c and conntrack.c, softirq.
+ * reply.c, shown.c and splice-send.c, softirq.
  */
 #include <linux/etherdevice.h>
+#include <net/dsfield.h>
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
 #include <net/ipv6.h>
 #include <net/tcp.h>
 #include "build.h"
-
-static unsigned int ip_len(const struct cb_build *b)
-{
-	return b->family == AF_INET6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-}
-
-unsigned int cb_build_len(const struct cb_build *b)
-{
-	return ip_len(b) + sizeof(struct tcphdr) + b->optlen;
-}
 
 struct sk_buff *cb_build_alloc(const struct sk_buff *like, unsigned int len)
 {
@@ -66,6 +57,18 @@ void cb_build_options(struct cb_build *b, const struct cb_synack *sa)
 	b->optlen = (p - b->options) * sizeof(*p);
 }
 
+void cb_build_dress(struct cb_build *b, const struct sk_buff *skb)
+{
+	if (b->family == AF_INET6) {
+		b->tos = ipv6_get_dsfield(ipv6_hdr(skb));
+		b->ttl = ipv6_hdr(skb)->hop_limit;
+		b->flowlabel = ip6_flowlabel(ipv6_hdr(skb));
+		return;
+	}
+	b->tos = ip_hdr(skb)->tos;
+	b->ttl = ip_hdr(skb)->ttl;
+}
+
 static void put_ip4(struct sk_buff *skb, const struct cb_build *b)
 {
 	struct iphdr *iph = ip_hdr(skb);
@@ -84,20 +87,12 @@ static void put_ip4(struct sk_buff *skb, const struct cb_build *b)
 	iph->check = ip_fast_csum(iph, sizeof(*iph) / 4);
 }
 
-static void put_ip6(struct sk_buff *skb, const struct cb_build *b, struct net *net)
+static void put_ip6(struct sk_buff *skb, const struct cb_build *b)
 {
 #if IS_ENABLED(CONFIG_IPV6)
 	struct ipv6hdr *ip6h = ipv6_hdr(skb);
-	struct flowi6 fl6 = {
-		.saddr = b->saddr->in6,
-		.daddr = b->daddr->in6,
-		.fl6_sport = b->sport,
-		.fl6_dport = b->dport,
-		.flowi6_proto = IPPROTO_TCP,
-	};
 
-	ip6_flow_hdr(ip6h, b->tos, ip6_make_flowlabel(net, skb, 0,
-						      ip6_default_np_autolabel(net), &fl6));
+	ip6_flow_hdr(ip6h, b->tos, b->flowlabel);
 	ip6h->payload_len = htons(skb->len - sizeof(*ip6h));
 	ip6h->nexthdr = IPPROTO_TCP;
 	ip6h->hop_limit = b->ttl;
@@ -128,12 +123,12 @@ static void put_tcp(struct sk_buff *skb, const struct cb_build *b)
 					      sum);
 }
 
-void cb_build_write(struct sk_buff *skb, const struct cb_build *b, struct net *net)
+void cb_build_write(struct sk_buff *skb, const struct cb_build *b)
 {
 	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, ip_len(b));
+	skb_set_transport_header(skb, cb_build_ip_len(b));
 	if (b->family == AF_INET6)
-		put_ip6(skb, b, net);
+		put_ip6(skb, b);
 	else
 		put_ip4(skb, b);
 	put_tcp(skb, b);

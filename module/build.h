@@ -5,10 +5,13 @@
 #ifndef CB_BUILD_H
 #define CB_BUILD_H
 
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/socket.h>
+#include <linux/tcp.h>
 #include "handshake.h"
 
 struct sk_buff;
-struct net;
 
 #define CB_BUILD_OPTIONS_MAX	20	/* MSS 4, SACK and timestamps 12, window scale 4 */
 
@@ -22,14 +25,26 @@ struct cb_build {
 	u8 optlen;		/* bytes: what cb_build_options() returned */
 	u32 seq, ack;		/* host order */
 	u16 window;		/* unscaled */
+	__be32 flowlabel;	/* IPv6 only */
 	__be32 options[CB_BUILD_OPTIONS_MAX / sizeof(__be32)];
 };
 
 /* Fills options and optlen in Linux's order, from what @sa has. */
 void cb_build_options(struct cb_build *b, const struct cb_synack *sa);
 
+/* Type of service, TTL and flow label are those of @skb, of the same family. */
+void cb_build_dress(struct cb_build *b, const struct sk_buff *skb);
+
+static inline unsigned int cb_build_ip_len(const struct cb_build *b)
+{
+	return b->family == AF_INET6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+}
+
 /* Bytes from the network header to the end. */
-unsigned int cb_build_len(const struct cb_build *b);
+static inline unsigned int cb_build_len(const struct cb_build *b)
+{
+	return cb_build_ip_len(b) + sizeof(struct tcphdr) + b->optlen;
+}
 
 /**
  * cb_build_alloc() - a buffer for @len bytes from the network header on
@@ -44,11 +59,10 @@ struct sk_buff *cb_build_alloc(const struct sk_buff *like, unsigned int len);
  * cb_build_write() - write IP and TCP header
  * @skb:	linear; cb_build_len() bytes long, from the network header on
  * @b:		what to write; addresses must not lie inside @skb
- * @net:	for the flow label policy
  *
  * Sets the header offsets and the TCP checksum, summed here, so that no device's
  * offload is relied upon and a capture shows it right.  Context: any.
  */
-void cb_build_write(struct sk_buff *skb, const struct cb_build *b, struct net *net);
+void cb_build_write(struct sk_buff *skb, const struct cb_build *b);
 
 #endif

@@ -35,7 +35,7 @@ static u32 hash(const void *data, u32 len, u32 seed)
 	if (k->family == AF_INET)
 		return hsiphash_3u32((__force u32)k->saddr.a[0], (__force u32)k->daddr.a[0],
 				     (__force u32)k->sport << 16 | (__force u32)k->dport, &key);
-	return hsiphash(k, sizeof(*k), &key);
+	return hsiphash(k, offsetof(struct cb_flow_key, family), &key);
 }
 
 /* 0: equal. */

@@ -31,7 +31,7 @@ static inline u64 cb_flow_entries(unsigned long bytes)
 	return bytes / CB_FLOW_COST;
 }
 
-/* Without holes: it is compared and hashed as a whole. */
+/* Without holes: what is before the family is hashed as it stands. */
 struct cb_flow_key {
 	struct cb_addr saddr;
 	struct cb_addr daddr;
@@ -62,6 +62,7 @@ struct cb_flow_facts {
 		struct {
 			u16 mss;	/* in force */
 			u16 mss_max;	/* the most that the client may have offered */
+			__be32 flowlabel;	/* IPv6, spliced: of the ACK that opened it */
 		};
 		struct cb_flow_heard heard;	/* CB_FLOW_OLDER */
 	};

@@ -53,11 +53,18 @@ static u8 agreed(const struct cb_segment *synack)
 	       ((synack->flags & ECN_SETUP) == CB_TCP_ECE ? CB_PROFILE_ECN : 0);
 }
 
-u32 cb_profile_hash(const siphash_key_t *key, const struct cb_tuple *tuple, u32 n_sets)
+u32 cb_profile_hash(const hsiphash_key_t *key, const struct cb_tuple *tuple, u32 n_sets)
 {
-	u64 hash = siphash_3u64(be64_to_cpu(tuple->daddr.q[0]), be64_to_cpu(tuple->daddr.q[1]),
-				(u64)be16_to_cpu(tuple->dport) << 8 | tuple->family, key);
+	const struct cb_addr *a = &tuple->daddr;
+	u32 place = (u32)be16_to_cpu(tuple->dport) << 8 | tuple->family;
+	u32 word[] = { be32_to_cpu(a->a[0]), be32_to_cpu(a->a[1]), be32_to_cpu(a->a[2]),
+		       be32_to_cpu(a->a[3]), place };
+	u32 hash;
 
+	if (tuple->family == AF_INET)
+		hash = hsiphash_2u32(word[0], place, key);
+	else
+		hash = hsiphash(word, sizeof(word), key);
 	return hash & (n_sets - 1);
 }
 

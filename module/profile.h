@@ -110,7 +110,7 @@ struct cb_profile_set {
 u8 cb_profile_offer(const struct cb_segment *syn);
 
 /* Chooses the set; below @n_sets, a power of 2.  Keyed: no client chooses collisions. */
-u32 cb_profile_hash(const siphash_key_t *key, const struct cb_tuple *tuple, u32 n_sets);
+u32 cb_profile_hash(const hsiphash_key_t *key, const struct cb_tuple *tuple, u32 n_sets);
 
 /**
  * cb_profile_read() - what is known of the server of a tuple?

@@ -27,7 +27,8 @@ struct row {
 };
 
 struct cb_profiles {
-	siphash_key_t key;
+	hsiphash_key_t key;
+	siphash_key_t draws;
 	spinlock_t lock;	/* softirq: every writer of what follows */
 	u32 bucket;		/* cb_profile_spend(); looked at without the lock */
 	struct row row[CB_PROFILES_SETS];
@@ -45,6 +46,7 @@ int cb_profiles_start(struct cb_net *cbn)
 	if (!p)
 		return -ENOMEM;
 	get_random_bytes(&p->key, sizeof(p->key));
+	get_random_bytes(&p->draws, sizeof(p->draws));
 	spin_lock_init(&p->lock);
 	for (i = 0; i < CB_PROFILES_SETS; i++)
 		seqcount_spinlock_init(&p->row[i].seq, &p->lock);
@@ -150,7 +152,7 @@ static bool ask_due(const struct row *row, const struct cb_tuple *tuple, u64 now
 /* In one tick: CB_PROFILES_ASKS, or half as many more or less; nobody outside knows. */
 static u32 draw(const struct cb_profiles *p, u64 now_ms)
 {
-	u64 hash = siphash_1u64(now_ms >> CB_PROFILE_TICK_SHIFT, &p->key);
+	u64 hash = siphash_1u64(now_ms >> CB_PROFILE_TICK_SHIFT, &p->draws);
 
 	return CB_PROFILES_ASKS / 2 + (((hash >> 32) * (CB_PROFILES_ASKS + 1)) >> 32);
 }

@@ -139,8 +139,20 @@ static void describe(struct cb_build *b, const struct cb_ctx *ctx)
 	cb_build_options(b, sa);
 }
 
+/* By the policy of the namespace for its own segments.  The hash of @skb is set. */
+static __be32 flow_label(struct sk_buff *skb, struct net *net)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct flowi6 unused CB_UNINITIALIZED;
+
+	return ip6_make_flowlabel(net, skb, 0, ip6_default_np_autolabel(net), &unused);
+#else
+	return 0;
+#endif
+}
+
 /* Into an empty buffer. */
-static void write(struct sk_buff *skb, const struct cb_ctx *ctx, const struct cb_build *b)
+static void write(struct sk_buff *skb, const struct cb_ctx *ctx, struct cb_build *b)
 {
 	if (!(ctx->state->in->flags & IFF_LOOPBACK))	/* there, the client's own entry exists */
 		nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
@@ -149,7 +161,9 @@ static void write(struct sk_buff *skb, const struct cb_ctx *ctx, const struct cb
 	skb->mark = ctx->dress.mark;
 	skb->priority = ctx->dress.priority;
 	__skb_put(skb, cb_build_len(b));
-	cb_build_write(skb, b, ctx->state->net);
+	if (b->family == AF_INET6)
+		b->flowlabel = flow_label(skb, ctx->state->net);
+	cb_build_write(skb, b);
 }
 
 /* Turns ctx->skb into the SYN-ACK; NULL: no memory, and the SYN is gone. */
@@ -325,7 +339,7 @@ enum cb_reason cb_reply_synack(struct cb_ctx *ctx)
 }
 
 /* Routed, in a buffer of its own. */
-static enum cb_reason send_built(struct cb_ctx *ctx, const struct cb_build *b)
+static enum cb_reason send_built(struct cb_ctx *ctx, struct cb_build *b)
 {
 	bool v6 = ctx->seg.tuple.family == AF_INET6;
 	struct dst_entry *dst = cb_demux_route(ctx, ctx->dress.tos);

@@ -7,7 +7,6 @@
  * real one.  Called by conntrack.c, softirq, rcu_read_lock().
  */
 #include <linux/ipv6.h>
-#include <net/dsfield.h>
 #include <net/ip.h>
 #include <net/netfilter/nf_conntrack.h>
 #include "build.h"
@@ -17,17 +16,9 @@
 
 static void dress(struct cb_build *b, const struct cb_ctx *ctx)
 {
-	const struct sk_buff *skb = ctx->skb;
-
 	b->family = ctx->seg.tuple.family;
 	b->window = WINDOW;
-	if (b->family == AF_INET6) {
-		b->tos = ipv6_get_dsfield(ipv6_hdr(skb));
-		b->ttl = ipv6_hdr(skb)->hop_limit;
-		return;
-	}
-	b->tos = ip_hdr(skb)->tos;
-	b->ttl = ip_hdr(skb)->ttl;
+	cb_build_dress(b, ctx->skb);
 }
 
 static u8 options_of(const struct cb_opened *opened)
@@ -88,7 +79,7 @@ static struct sk_buff *make(const struct cb_ctx *ctx, const struct cb_build *b)
 	if (!skb)
 		return NULL;
 	skb_put(skb, cb_build_len(b));
-	cb_build_write(skb, b, ctx->state->net);
+	cb_build_write(skb, b);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	skb->mark = ctx->skb->mark;
 	return skb;

@@ -11,7 +11,7 @@
 #include <linux/socket.h>
 #include "splice.h"
 
-enum { PREFIX, SERVER, KINDS };
+enum { PREFIX, SERVER };
 
 static u32 hash(const struct cb_splicing *s, const struct cb_flow_key *k, unsigned int kind)
 {
@@ -31,40 +31,32 @@ static u32 slot(u32 hash, unsigned int row)
 	return (row ? hash >> 16 : hash) & (CB_CAP_SLOTS - 1);
 }
 
-static bool full(const struct cb_splicing *s, const struct cb_flow_key *k, unsigned int kind,
-		 u32 limit)
+static void change(struct cb_splicing *s, unsigned int kind, u32 hash, int by)
 {
-	u32 h = hash(s, k, kind);
-
-	return s->cap[kind][0][slot(h, 0)] >= limit && s->cap[kind][1][slot(h, 1)] >= limit;
+	s->cap[kind][0][slot(hash, 0)] += by;
+	s->cap[kind][1][slot(hash, 1)] += by;
 }
 
-bool cb_splice_cap_full(const struct cb_splicing *s, const struct cb_flow_key *k)
+static bool full(const struct cb_splicing *s, unsigned int kind, u32 hash, u32 limit)
+{
+	return s->cap[kind][0][slot(hash, 0)] >= limit && s->cap[kind][1][slot(hash, 1)] >= limit;
+}
+
+bool cb_splice_cap_add(struct cb_splicing *s, const struct cb_flow_key *k)
 {
 	const struct cb_sysctl *sysctl = &s->cbn->sysctl;
+	u32 prefix = hash(s, k, PREFIX), server = hash(s, k, SERVER);
 
-	return full(s, k, PREFIX, READ_ONCE(sysctl->splice_prefix_max)) ||
-	       full(s, k, SERVER, READ_ONCE(sysctl->splice_server_max));
-}
-
-static void change(struct cb_splicing *s, const struct cb_flow_key *k, int by)
-{
-	unsigned int kind, row;
-
-	for (kind = 0; kind < KINDS; kind++) {
-		u32 h = hash(s, k, kind);
-
-		for (row = 0; row < 2; row++)
-			s->cap[kind][row][slot(h, row)] += by;
-	}
-}
-
-void cb_splice_cap_add(struct cb_splicing *s, const struct cb_flow_key *k)
-{
-	change(s, k, 1);
+	if (full(s, PREFIX, prefix, READ_ONCE(sysctl->splice_prefix_max)) ||
+	    full(s, SERVER, server, READ_ONCE(sysctl->splice_server_max)))
+		return false;
+	change(s, PREFIX, prefix, 1);
+	change(s, SERVER, server, 1);
+	return true;
 }
 
 void cb_splice_cap_sub(struct cb_splicing *s, const struct cb_flow_key *k)
 {
-	change(s, k, -1);
+	change(s, PREFIX, hash(s, k, PREFIX), -1);
+	change(s, SERVER, hash(s, k, SERVER), -1);
 }

@@ -18,6 +18,7 @@
  */
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <net/ipv6.h>
 #include "flow-local.h"
 #include "redeem.h"
 #include "splice.h"
@@ -131,8 +132,6 @@ static enum cb_reason make_room(struct cb_flows *flows, const struct cb_splice *
 	u64 most = READ_ONCE(sysctl->splice_max);
 	unsigned int i;
 
-	if (cb_splice_cap_full(sp->cbn->splicing, &sp->flow.key))
-		return CB_R_SPLICE_CAP;
 	for (i = 0; i < GIVE_WAY && flows->n.waiting >= waiting; i++)
 		take_oldest(flows, &flows->waiting, v);
 	for (i = 0; i < GIVE_WAY && flows->n.pinned >= most; i++) {
@@ -165,6 +164,8 @@ static struct cb_splice *make(const struct cb_ctx *ctx)
 		return NULL;
 	cb_flow_key_of(&sp->flow.key, &ctx->seg.tuple);
 	cb_flow_facts_of(&sp->flow.facts, ctx);
+	if (ctx->seg.tuple.family == AF_INET6)
+		sp->flow.facts.flowlabel = ip6_flowlabel(ipv6_hdr(ctx->skb));
 	sp->flow.spliced = 1;
 	sp->cbn = ctx->cbn;
 	sp->cisn = opened->cisn;
@@ -183,10 +184,9 @@ static struct cb_splice *make(const struct cb_ctx *ctx)
 	return sp;
 }
 
-static enum cb_reason put_in(struct cb_flows *flows, struct cb_splice *sp, struct victims *v)
+static enum cb_reason insert(struct cb_flows *flows, struct cb_splice *sp, struct victims *v)
 {
-	struct cb_splicing *s = sp->cbn->splicing;
-	enum cb_reason reason = flows->closed ? CB_R_SPLICE_FULL : make_room(flows, sp, v);
+	enum cb_reason reason = make_room(flows, sp, v);
 	struct cb_flow *other;
 
 	if (reason != CB_R_NONE)
@@ -194,8 +194,24 @@ static enum cb_reason put_in(struct cb_flows *flows, struct cb_splice *sp, struc
 	other = cb_flow_insert_pinned(flows, &sp->flow, &flows->waiting);
 	if (other)			/* another CPU was first, with the same handshake */
 		return IS_ERR(other) ? CB_R_NO_MEMORY : CB_R_REPEATED;
+	return CB_R_NONE;
+}
+
+static enum cb_reason put_in(struct cb_flows *flows, struct cb_splice *sp, struct victims *v)
+{
+	struct cb_splicing *s = sp->cbn->splicing;
+	enum cb_reason reason;
+
+	if (flows->closed)
+		return CB_R_SPLICE_FULL;
+	if (!cb_splice_cap_add(s, &sp->flow.key))
+		return CB_R_SPLICE_CAP;
+	reason = insert(flows, sp, v);
+	if (reason != CB_R_NONE) {
+		cb_splice_cap_sub(s, &sp->flow.key);
+		return reason;
+	}
 	flows->n.waiting++;
-	cb_splice_cap_add(s, &sp->flow.key);
 	cb_splice_listen(s, sp->flow.key.dport);
 	mod_timer(&sp->timer, jiffies + cb_splice_first());
 	return CB_R_NONE;

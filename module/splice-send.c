@@ -11,7 +11,6 @@
  * SYN-ACKs are.
  */
 #include <linux/netdevice.h>
-#include <net/dsfield.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/l3mdev.h>
@@ -31,6 +30,7 @@ static void to_server(struct cb_build *b, const struct cb_splice *sp)
 	b->family = k->family;
 	b->tos = sp->tos;
 	b->ttl = sp->ttl;
+	b->flowlabel = sp->flow.facts.flowlabel;
 }
 
 static void to_client(struct cb_build *b, const struct cb_splice *sp)
@@ -91,7 +91,7 @@ static bool empty(struct sk_buff *skb, unsigned int need)
 }
 
 /* Another segment in the same buffer.  False: no memory; the segment is spoilt. */
-static bool rewrite(struct sk_buff *skb, const struct cb_build *b, struct net *net)
+static bool rewrite(struct sk_buff *skb, const struct cb_build *b)
 {
 	if (!empty(skb, cb_build_len(b)))
 		return false;
@@ -100,7 +100,7 @@ static bool rewrite(struct sk_buff *skb, const struct cb_build *b, struct net *n
 	skb->csum_level = 0;
 	skb->encapsulation = 0;
 	skb_put(skb, cb_build_len(b));
-	cb_build_write(skb, b, net);
+	cb_build_write(skb, b);
 #if IS_ENABLED(CONFIG_IPV6)
 	if (b->family == AF_INET6)	/* no extension headers, whatever was there before */
 		IP6CB(skb)->nhoff = offsetof(struct ipv6hdr, nexthdr);
@@ -108,7 +108,7 @@ static bool rewrite(struct sk_buff *skb, const struct cb_build *b, struct net *n
 	return true;
 }
 
-static struct sk_buff *make(const struct cb_build *b, struct net *net)
+static struct sk_buff *make(const struct cb_build *b)
 {
 	unsigned int len = cb_build_len(b);
 	struct sk_buff *skb = alloc_skb(LL_MAX_HEADER + len, GFP_ATOMIC | __GFP_NOWARN);
@@ -118,7 +118,7 @@ static struct sk_buff *make(const struct cb_build *b, struct net *net)
 	skb_reserve(skb, LL_MAX_HEADER);
 	skb_reset_mac_header(skb);
 	skb->protocol = b->family == AF_INET6 ? htons(ETH_P_IPV6) : htons(ETH_P_IP);
-	rewrite(skb, b, net);
+	rewrite(skb, b);
 	return skb;
 }
 
@@ -184,7 +184,7 @@ void cb_splice_inject(const struct cb_splice *sp, struct sk_buff *skb)
 static void inject_built(const struct cb_splice *sp, const struct cb_build *b,
 			 struct net_device *dev)
 {
-	struct sk_buff *skb = make(b, sp->cbn->net);
+	struct sk_buff *skb = make(b);
 
 	if (!skb) {
 		cb_splice_count(sp, CB_R_NO_MEMORY);
@@ -200,7 +200,7 @@ bool cb_splice_become_syn(const struct cb_splice *sp, struct sk_buff *skb, u32 t
 	struct cb_build b;
 
 	describe_syn(&b, sp, tsval, window);
-	return rewrite(skb, &b, sp->cbn->net);
+	return rewrite(skb, &b);
 }
 
 void cb_splice_send_syn(const struct cb_splice *sp, u32 tsval, u16 window)
@@ -220,26 +220,15 @@ void cb_splice_to_server(const struct cb_splice *sp, const struct cb_made *m)
 	inject_built(sp, &b, some_side(sp));
 }
 
-static void dress_as(struct cb_build *b, const struct sk_buff *skb)
-{
-	if (b->family == AF_INET6) {
-		b->tos = ipv6_get_dsfield(ipv6_hdr(skb));
-		b->ttl = ipv6_hdr(skb)->hop_limit;
-		return;
-	}
-	b->tos = ip_hdr(skb)->tos;
-	b->ttl = ip_hdr(skb)->ttl;
-}
-
-/* The TTL, type of service and mark are those of the segment that was passing. */
+/* The TTL, type of service, flow label and mark are those of the segment that was passing. */
 bool cb_splice_become(const struct cb_splice *sp, struct sk_buff *skb, const struct cb_made *m)
 {
 	struct cb_build b;
 
 	to_client(&b, sp);
-	dress_as(&b, skb);
+	cb_build_dress(&b, skb);
 	describe(&b, m);
-	if (!rewrite(skb, &b, sp->cbn->net))
+	if (!rewrite(skb, &b))
 		return false;
 	skb->ip_summed = CHECKSUM_NONE;
 	return true;
@@ -261,10 +250,10 @@ bool cb_splice_reset_unknown(struct cb_ctx *ctx)
 	like.flow.facts.service = ctx->svc->anchor->id;
 	cb_splice_to_client(&like, &rst);
 	to_server(&b, &like);
-	dress_as(&b, ctx->skb);
+	cb_build_dress(&b, ctx->skb);
 	rst.seq = ctx->seg.seq;
 	describe(&b, &rst);
-	return rewrite(ctx->skb, &b, ctx->cbn->net);
+	return rewrite(ctx->skb, &b);
 }
 
 static int bound_to(const struct net_device *in)
@@ -289,6 +278,7 @@ void cb_splice_to_client(const struct cb_splice *sp, const struct cb_made *m)
 			.sport = k->sport, .dport = k->dport, .family = k->family,
 		},
 		.dress.ttl = -1,
+		.synack.isn = sp->isn,		/* hashed as the SYN-ACK was */
 	};
 	struct cb_build b;
 

@@ -235,8 +235,7 @@ unsigned long cb_splice_idle(const struct cb_net *cbn);	/* jiffies until a silen
 unsigned long cb_splice_linger(const struct cb_net *cbn);	/* that a closed one is kept */
 
 /* splice-cap.c: under flows->lock; how many wait for a server, of a prefix or on it */
-bool cb_splice_cap_full(const struct cb_splicing *s, const struct cb_flow_key *k);
-void cb_splice_cap_add(struct cb_splicing *s, const struct cb_flow_key *k);
+bool cb_splice_cap_add(struct cb_splicing *s, const struct cb_flow_key *k);	/* false: full */
 void cb_splice_cap_sub(struct cb_splicing *s, const struct cb_flow_key *k);
 
 /* splice-hold.c */

@@ -48,7 +48,7 @@ static u64 now(const struct scene *s)
 /* Neighbours differ in nothing but the family, the port, or the address. */
 static void name_servers(struct scene *s)
 {
-	siphash_key_t key = fix_key(CB_KEY_GATE, 0);
+	hsiphash_key_t key = { { 1, 2 } };
 	u32 i;
 
 	for (i = 0; i < SERVERS; i++) {

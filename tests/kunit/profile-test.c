@@ -421,7 +421,7 @@ static void crowded(struct kunit *test)
 /* Addresses, ports and families are told apart, and the key decides where they are. */
 static void hashed(struct kunit *test)
 {
-	siphash_key_t key = fix_key(CB_KEY_GATE, 0), other = fix_key(CB_KEY_GATE, 1);
+	hsiphash_key_t key = { { 1, 2 } }, other = { { 3, 4 } };
 	unsigned int i, met = 0, met_other = 0;
 	struct cb_tuple t = fix_tuple6();
 	u32 n_sets = 2048, first = cb_profile_hash(&key, &t, n_sets);

@@ -32,6 +32,7 @@ class Segment:
         self.flags = "".join(f for i, f in enumerate(FLAGS) if bits & 1 << i)
         self.data = tcp[header:]
         self.when = None        # by the wire's clock (s)
+        self.label = None       # IPv6's, of the flow
         self.order = []         # option kinds as they stand
         self.mss = self.wscale = self.timestamp = None
         self.sack_ok, self.sack = False, []
@@ -87,8 +88,11 @@ def parse(frame):
         return Segment(frame[start:end], frame[26:30], frame[30:34], ip)
     if kind == ETHER_IPV6 and frame[20] == 6:
         end = 54 + struct.unpack(">H", frame[18:20])[0]
-        tos = (struct.unpack(">H", frame[14:16])[0] >> 4) & 0xff
-        return Segment(frame[54:end], frame[22:38], frame[38:54], {"ttl": frame[21], "tos": tos})
+        first = struct.unpack(">I", frame[14:18])[0]
+        segment = Segment(frame[54:end], frame[22:38], frame[38:54],
+                          {"ttl": frame[21], "tos": first >> 20 & 0xff})
+        segment.label = first & 0xfffff
+        return segment
     return None
 
 
@@ -96,8 +100,9 @@ def option(kind, body):
     return bytes([kind, len(body) + 2]) + body
 
 
-def build(ethernet, source, dest, ports, seq, ack, flags, window, options=b"", data=b"", tos=0):
-    """A frame; ethernet is both hardware addresses, to whom first."""
+def build(ethernet, source, dest, ports, seq, ack, flags, window, options=b"", data=b"", tos=0,
+          label=0):
+    """A frame; ethernet is both hardware addresses, to whom first; label: IPv6's, of the flow."""
     options += b"\1" * (-len(options) % 4)
     bits = sum(1 << FLAGS.index(f) for f in flags)
     offset = (20 + len(options)) // 4 << 4
@@ -106,7 +111,7 @@ def build(ethernet, source, dest, ports, seq, ack, flags, window, options=b"", d
     total = checksum(source + dest + struct.pack(">II", len(tcp), 6) + tcp)
     tcp = tcp[:16] + struct.pack(">H", total) + tcp[18:]
     if len(source) == 16:
-        head = struct.pack(">IHBB", 6 << 28 | tos << 20, len(tcp), 6, 64) + source + dest
+        head = struct.pack(">IHBB", 6 << 28 | tos << 20 | label, len(tcp), 6, 64) + source + dest
         return ethernet + struct.pack(">H", ETHER_IPV6) + head + tcp
     head = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(tcp), 1, 0x4000, 64, 6, 0) + source + dest
     head = head[:10] + struct.pack(">H", checksum(head)) + head[12:]
