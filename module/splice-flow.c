@@ -85,13 +85,13 @@ void cb_splice_dispose(struct cb_splice *sp)
 	module_put(THIS_MODULE);	/* whose exit waits for softirqs and for RCU */
 }
 
-static bool end(struct cb_splice *sp, bool waiting)
+static bool end(struct cb_splice *sp, unsigned long states)
 {
 	struct cb_flows *flows = sp->cbn->flows;
 	bool there;
 
 	spin_lock_bh(&flows->lock);
-	there = !sp->flow.gone && (!waiting || sp->state == CB_SPLICE_WAITING);
+	there = !sp->flow.gone && (states & BIT(sp->state));
 	if (there)
 		cb_splice_take_out(flows, sp);
 	spin_unlock_bh(&flows->lock);
@@ -102,12 +102,17 @@ static bool end(struct cb_splice *sp, bool waiting)
 
 bool cb_splice_end(struct cb_splice *sp)
 {
-	return end(sp, false);
+	return end(sp, ~0ul);
 }
 
 bool cb_splice_end_waiting(struct cb_splice *sp)
 {
-	return end(sp, true);
+	return end(sp, BIT(CB_SPLICE_WAITING));
+}
+
+bool cb_splice_end_unless_open(struct cb_splice *sp)
+{
+	return end(sp, ~BIT(CB_SPLICE_OPEN));
 }
 
 /* What was taken out for others, to be disposed of without the lock. */

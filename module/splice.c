@@ -48,8 +48,8 @@ static void replace(struct cb_ctx *ctx)
 {
 	struct cb_splice *old = cb_splice_find(ctx->cbn, &ctx->seg.tuple);
 
-	if (unlikely(old) && READ_ONCE(old->state) != CB_SPLICE_OPEN)
-		cb_splice_end(old);	/* an old cookie that waited is used up, rightly */
+	if (unlikely(old))		/* an old cookie that waited is used up, rightly */
+		cb_splice_end_unless_open(old);
 }
 
 static struct cb_decision send_syn(struct cb_ctx *ctx, struct cb_splice *sp)

@@ -215,9 +215,10 @@ unsigned int cb_splice_answer_reset(const struct cb_splice *sp,
 				    const struct cb_segment *seg, bool client);
 /* splice-flush.c: process context, may sleep; returns how many */
 u64 cb_splice_flush(struct cb_net *cbn, const struct cb_flow_filter *filter);
-/* It is gone at once, with what it held. False: it was, before; or does not wait. */
+/* It is gone at once, with what it held. False: it was, before; or is in another state. */
 bool cb_splice_end(struct cb_splice *sp);
 bool cb_splice_end_waiting(struct cb_splice *sp);
+bool cb_splice_end_unless_open(struct cb_splice *sp);
 /* In two steps: under flows->lock, and without. */
 void cb_splice_take_out(struct cb_flows *flows, struct cb_splice *sp);
 void cb_splice_dispose(struct cb_splice *sp);
