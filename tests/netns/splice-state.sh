@@ -374,7 +374,7 @@ behind_box()
 # echoes: begins a connection, ECHO, to a server there, which says again what it is told.
 echoes()
 {
-	[ -p "$TMPDIR/ask" ] || mkfifo "$TMPDIR/ask"
+	[ -p "$TMPDIR/ask" ] || busybox mkfifo "$TMPDIR/ask" || die "no pipe"
 	exec {ASK}<>"$TMPDIR/ask"			# it does not end
 	rm -f "$TMPDIR/echo"
 	(exec "$INNS" client socat -d -t 1 - "TCP$FAMILY:$URLPULLED:80" <"$TMPDIR/ask" >"$TMPDIR/echo" 2>"$TMPDIR/why") &
