@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 
-import tcpclient
 import tcpwire
 from tcpclient import PATIENCE, PORTS, Client, Failed, Wire
 from tcpscript import Side, judge
@@ -69,14 +68,12 @@ class End(Client):
     hertz = 1000            # of its timestamps
     blocks = ()             # SACK blocks that its ACKs carry
     peer_scale = 0          # of the windows that it hears
-    peer_label = None       # what it must hear of IPv6's
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, **more)
         self.stamps = set()
         self.newest = None      # timestamp, and its segment's number
         self.errors, self.heard = [], None      # of a wire that sees them; the last frame
-        self.label = tcpclient.random32() & 0xfffff     # whose source splice-fuzz may seed
 
     def tsval(self):
         value = (time.monotonic_ns() * self.hertz // 1000000000 + self.clock) & MASK
@@ -100,8 +97,6 @@ class End(Client):
     def watch(self, segment):
         if not segment.intact:
             raise Failed(f"bad checksum: {segment}")
-        if None not in (segment.label, self.peer_label) and segment.label != self.peer_label:
-            raise Failed(f"flow label {segment.label:#x}, not {self.peer_label:#x}: {segment}")
         if segment.has("S"):
             self.peer_scale = segment.wscale or 0
         if not segment.timestamp or not self.timestamps or segment.has("R"):
@@ -134,10 +129,11 @@ class Server(End):
         super().__init__(*arguments, **more)
         self.syns = []          # when, and what
 
-    def faces(self, client):
-        """Whatever comes has that client's flow label (RFC 6437 3), whoever made it."""
-        self.peer_label = client.label
-        return self
+    def watch(self, segment):
+        """Whatever comes has the client's flow label (RFC 6437 3), whoever made it."""
+        super().watch(segment)
+        if not segment.labelled:
+            raise Failed(f"flow label {segment.label:#x} is not the client's: {segment}")
 
     def take(self, segment):
         if not segment.has("S") or segment.has("A"):
@@ -187,19 +183,15 @@ class Through(Side):
         source = tcpwire.address(sources % (self.engaged + 1, self.number % 250 + 1))
         address = tcpwire.address(address)
         self.client = End(wire, source, address, (wire.next_port, port), self.timestamps)
-        self.server = Server(inner, address, source, (port, wire.next_port),
-                             self.timestamps).faces(self.client)
+        self.server = Server(inner, address, source, (port, wire.next_port), self.timestamps)
         wire.next_port += 1
 
     def another(self, port=None):
         """The ends of another connection, from another port of the client or the same."""
         client, server = self.client, self.server
         ports = (port or client.ports[0] + PORTS // 2, client.ports[1])
-        end = End(client.wire, client.source, client.dest, ports, self.timestamps)
-        if ports == client.ports:
-            end.label = client.label
-        return end, Server(server.wire, server.source, server.dest, ports[::-1],
-                           self.timestamps).faces(end)
+        return (End(client.wire, client.source, client.dest, ports, self.timestamps),
+                Server(server.wire, server.source, server.dest, ports[::-1], self.timestamps))
 
     def teach(self):
         """The box lets a SYN to a server that it does not know pass untouched, and learns from the

@@ -100,7 +100,6 @@ class Wire:
 
 class Client:
     """One incarnation of a TCP client. It sends nothing by itself."""
-    label = 0               # IPv6's, of the flow
 
     def __init__(self, wire, source, dest, ports, timestamps, isn=None, clock=None):
         self.wire, self.source, self.dest, self.ports = wire, source, dest, ports
@@ -120,9 +119,7 @@ class Client:
         isn = self.next + 100000 if isn is None else isn
         change.setdefault("clock", self.clock)
         change.setdefault("timestamps", self.timestamps)
-        made = Client(self.wire, self.source, self.dest, self.ports, isn=isn, **change)
-        made.label = self.label
-        return made
+        return Client(self.wire, self.source, self.dest, self.ports, isn=isn, **change)
 
     def tsval(self):
         return (time.monotonic_ns() // 1000000 + self.clock) & MASK
@@ -149,7 +146,7 @@ class Client:
             ack = self.expected if "A" in flags and self.expected is not None else 0
         return tcpwire.build(self.wire.ethernet, self.source, self.dest, self.ports, at, ack, flags,
                              self.window if window is None else window, self.options(flags), data,
-                             tos, self.label)
+                             tos)
 
     def send(self, flags, data=b"", **how):
         self.put(self.make(flags, data, **how))

@@ -3,6 +3,7 @@
 
 import socket
 import struct
+import zlib
 
 from segments import checksum
 
@@ -21,6 +22,11 @@ def address(text):
     return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
 
 
+def label_of(ports):
+    """IPv6's flow label of all that build() sends from and to these ports."""
+    return zlib.crc32(struct.pack(">HH", *ports)) & 0xfffff
+
+
 class Segment:
     """What one segment said; seq, ack and SACK edges as on the wire."""
 
@@ -32,7 +38,7 @@ class Segment:
         self.flags = "".join(f for i, f in enumerate(FLAGS) if bits & 1 << i)
         self.data = tcp[header:]
         self.when = None        # by the wire's clock (s)
-        self.label = None       # IPv6's, of the flow
+        self.label = None       # IPv6's
         self.order = []         # option kinds as they stand
         self.mss = self.wscale = self.timestamp = None
         self.sack_ok, self.sack = False, []
@@ -69,6 +75,11 @@ class Segment:
         return len(self.data) + self.has("S") + self.has("F")
 
     @property
+    def labelled(self):
+        """By its sender, or in his name. IPv4 has no label."""
+        return self.label in (None, label_of((self.sport, self.dport)))
+
+    @property
     def bare(self):
         """An ACK and nothing else."""
         return not self.length and not self.has("R")
@@ -100,9 +111,8 @@ def option(kind, body):
     return bytes([kind, len(body) + 2]) + body
 
 
-def build(ethernet, source, dest, ports, seq, ack, flags, window, options=b"", data=b"", tos=0,
-          label=0):
-    """A frame; ethernet is both hardware addresses, to whom first; label: IPv6's, of the flow."""
+def build(ethernet, source, dest, ports, seq, ack, flags, window, options=b"", data=b"", tos=0):
+    """A frame; ethernet is both hardware addresses, to whom first."""
     options += b"\1" * (-len(options) % 4)
     bits = sum(1 << FLAGS.index(f) for f in flags)
     offset = (20 + len(options)) // 4 << 4
@@ -111,7 +121,8 @@ def build(ethernet, source, dest, ports, seq, ack, flags, window, options=b"", d
     total = checksum(source + dest + struct.pack(">II", len(tcp), 6) + tcp)
     tcp = tcp[:16] + struct.pack(">H", total) + tcp[18:]
     if len(source) == 16:
-        head = struct.pack(">IHBB", 6 << 28 | tos << 20 | label, len(tcp), 6, 64) + source + dest
+        first = 6 << 28 | tos << 20 | label_of(ports)
+        head = struct.pack(">IHBB", first, len(tcp), 6, 64) + source + dest
         return ethernet + struct.pack(">H", ETHER_IPV6) + head + tcp
     head = struct.pack(">BBHHHBBH", 0x45, tos, 20 + len(tcp), 1, 0x4000, 64, 6, 0) + source + dest
     head = head[:10] + struct.pack(">H", checksum(head)) + head[12:]

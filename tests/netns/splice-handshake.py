@@ -57,13 +57,12 @@ def the_syn(side):
 
 @CASES.named("IPv6's flow label: the SYN has the client's, a wider window the server's")
 def flow_label(side):
-    """RFC 6437 3. What comes to the server is looked at in each case: Server.faces()."""
-    client, server = side.client, side.server
+    """RFC 6437 3. What comes to the server is looked at in each case: Server.watch()."""
     side.open()
     side.down(b"220 welcome\r\n")
-    heard = [s for s in client.seen if not s.has("S")]
+    heard = [s for s in side.client.seen if not s.has("S")]
     side.must("nothing was heard", len(heard) >= 1 + side.engaged)     # the wider window, too
-    side.must("another's label", all(s.label in (None, server.label) for s in heard))
+    side.must("another's label", all(s.labelled for s in heard))
 
 
 @CASES.named("a SYN that the server did not get")

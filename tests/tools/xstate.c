@@ -8,23 +8,30 @@
  * uses AMX, which needs the host's leave.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <elf.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
+typedef long ptrace_fn(enum __ptrace_request request, ...);
+
+static ptrace_fn *libc_ptrace;
 static unsigned char state[65536] __attribute__((aligned(64)));
 static size_t whole;		/* bytes of it on this machine; 0: not known yet */
+
+/* Not at the first call: that may be on a stack of one page. */
+static __attribute__((constructor)) void find(void)
+{
+	libc_ptrace = (ptrace_fn *)dlsym(RTLD_NEXT, "ptrace");
+}
 
 static long get(pid_t pid)
 {
 	struct iovec all = { .iov_base = state, .iov_len = sizeof(state) };
-	long done = syscall(SYS_ptrace, PTRACE_GETREGSET, pid, NT_X86_XSTATE, &all);
+	long done = libc_ptrace(PTRACE_GETREGSET, pid, NT_X86_XSTATE, &all);
 
 	if (!done)
 		whole = all.iov_len;
@@ -40,13 +47,12 @@ static long set(pid_t pid, const struct iovec *some)
 	all.iov_len = whole;
 	memset(state, 0, whole);
 	memcpy(state, some->iov_base, some->iov_len < whole ? some->iov_len : whole);
-	return syscall(SYS_ptrace, PTRACE_SETREGSET, pid, NT_X86_XSTATE, &all);
+	return libc_ptrace(PTRACE_SETREGSET, pid, NT_X86_XSTATE, &all);
 }
 
-/* In the C library's place, which returns what is peeked at. */
+/* All else is the C library's. */
 long ptrace(enum __ptrace_request request, ...)
 {
-	long peeked = 0, done;
 	void *addr, *data;
 	va_list more;
 	pid_t pid;
@@ -58,11 +64,5 @@ long ptrace(enum __ptrace_request request, ...)
 	va_end(more);
 	if (request == PTRACE_SETREGSET && (long)addr == NT_X86_XSTATE)
 		return set(pid, data);
-	if (request != PTRACE_PEEKTEXT && request != PTRACE_PEEKDATA && request != PTRACE_PEEKUSER)
-		return syscall(SYS_ptrace, request, pid, addr, data);
-	done = syscall(SYS_ptrace, request, pid, addr, &peeked);
-	if (done < 0)
-		return done;
-	errno = 0;		/* peeked may be -1 */
-	return peeked;
+	return libc_ptrace(request, pid, addr, data);
 }
